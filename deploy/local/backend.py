@@ -1,7 +1,8 @@
 """The PostgreSQL and the Kafka that tests run on.
 
-Addresses given in the environment (`POSTGRES`, `KAFKA`) come first; then containers with `BACKEND=docker`; else
-the embedded servers, in a folder of their own and on free ports, so that a running stack is not disturbed.
+Addresses given in the environment (`POSTGRES`, `KAFKA`) come first; then containers with
+`BACKEND=docker`; else the embedded servers, in a folder of their own and on free ports, so that a
+running stack is not disturbed.
 """
 
 from __future__ import annotations

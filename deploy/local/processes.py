@@ -28,8 +28,8 @@ class LocalError(RuntimeError):
 def identity(pid: int) -> str | None:
     """Who runs under `pid`: nobody else ever gets the same answer, although pids are given out again.
 
-    On Linux that is the boot and the tick of the start. psutil's create_time() moves when the clock is set, and
-    then a running server would look like a stranger.
+    On Linux that is the boot and the tick of the start. psutil's create_time() moves when the clock
+    is set, and then a running server would look like a stranger.
     """
     try:
         if sys.platform != "linux":
@@ -141,9 +141,7 @@ def spawn(
 _CHILDREN: list[subprocess.Popen[bytes]] = []
 
 
-def launched(
-    command: Sequence[str], *, user: str | None = None, die_with_parent: int | None = None
-) -> list[str]:
+def launched(command: Sequence[str], *, user: str | None = None, die_with_parent: int | None = None) -> list[str]:
     """The command that gives up rights first (launch.py), or `command` itself when there is nothing to give up."""
     options: list[str] = []
     if user is not None:

@@ -1,0 +1,182 @@
+"""Routes that every service has: jobs, what waits, dead letters."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+from pydantic import Field
+
+from proforma import dead_letters, jobs, pages, waiting
+from proforma.auth import ROLES, role
+from proforma.bodies import Input, JobOut, Output, Page, Reason
+from proforma.db import fetch, fetch_one
+from proforma.errors import NotFound
+from proforma.handlers import Handlers
+from proforma.http import Ctx, Tx, router
+from proforma.problems import problems
+
+LETTERS = """
+select * from dead_letters where ($1::uuid is null or id > $1) and ($2::text is null or status = $2)
+order by id limit $3
+"""
+PROBLEM_ROWS = "select * from job_problems where job_id = $1 and n > $2 order by n limit $3"
+WAITING_ROWS = """
+select kind, id, since, detail from waiting
+where ($1::timestamptz is null or (since, kind, id) > ($1, $2, $3)) order by since, kind, id limit $4
+"""
+
+
+class WaitingOut(Output):
+    """One thing that waits: `since` when, and why."""
+
+    kind: str
+    id: str
+    since: datetime
+    detail: str
+
+
+class DeadLetterOut(Output):
+    """A message that could not take effect. `body` is its text; `repaired` the body that a replay used instead."""
+
+    id: UUID
+    topic: str
+    partition: int
+    offset: int
+    event_id: UUID | None
+    event_type: str | None
+    key: str | None
+    headers: dict[str, str]
+    body: str | None
+    reason: str
+    status: Literal["waiting", "replayed", "dropped"]
+    created_at: datetime
+    decided_by: str | None
+    decided_at: datetime | None
+    decision_reason: str | None
+    repaired: str | None
+
+
+class ReplayIn(Input):
+    """`body`: the repaired JSON text; without it the message is handled again as it came."""
+
+    body: str | None = Field(default=None, max_length=1_000_000)
+
+
+class DropIn(Input):
+    """Why the message is given up."""
+
+    reason: Reason
+
+
+class JobProblemOut(Output):
+    """One row or thing that a job could not do."""
+
+    n: int
+    row: int | None
+    target_id: UUID | None
+    external_id: str | None
+    reason: str
+    detail: str
+
+
+def _letter(row: Mapping[str, Any]) -> DeadLetterOut:
+    headers = {name: bytes.fromhex(value).decode(errors="replace") for name, value in json.loads(row["headers"])}
+    body = row["value"].decode(errors="replace") if row["value"] is not None else None
+    return DeadLetterOut.model_validate({**row, "offset": row["kafka_offset"], "headers": headers, "body": body})
+
+
+def admin_routers(handlers: Handlers, asks: Mapping[str, waiting.Ask] | None = None) -> list[APIRouter]:
+    """The routers of jobs (everybody), waiting and dead letters (admin)."""
+    return [_jobs(), _waiting(asks or {}), _letters(handlers)]
+
+
+def _jobs() -> APIRouter:
+    routes = router("/v1/jobs", "jobs")
+    read = role(*ROLES)
+
+    @routes.get("/{job_id}", dependencies=[read], responses=problems(404))
+    async def show_job(job_id: UUID, session: Tx) -> JobOut:
+        """How far a job is."""
+        return await jobs.show(session, job_id)
+
+    @routes.get("/{job_id}/problems", dependencies=[read], responses=problems(404))
+    async def job_problems(
+        job_id: UUID, session: Tx, limit: pages.Limit = 100, after: pages.After = None
+    ) -> Page[JobProblemOut]:
+        """What a job could not do, row by row."""
+        await jobs.show(session, job_id)
+        last = int(pages.number(after))
+        rows = await fetch(session, PROBLEM_ROWS, job_id, last, limit + 1)
+        page, following = pages.cut(rows, limit, lambda row: row["n"])
+        return Page(items=[JobProblemOut.model_validate(dict(row)) for row in page], next=following)
+
+    @routes.post("/{job_id}/cancel", dependencies=[role("approver", "biller", "manager", "service")],
+                 responses=problems(404, 409))  # fmt: skip
+    async def cancel_job(job_id: UUID, session: Tx, context: Ctx) -> JobOut:
+        """Ends a job after the step in hand; what is done stays done."""
+        return await jobs.cancel(session, context, job_id)
+
+    return routes
+
+
+def _waiting(asks: Mapping[str, waiting.Ask]) -> APIRouter:
+    routes = router("/v1/waiting", "operation")
+
+    @routes.get("", dependencies=[role("admin")])
+    async def list_waiting(session: Tx, limit: pages.Limit = 100, after: pages.After = None) -> Page[WaitingOut]:
+        """What waits, oldest first."""
+        since, kind, thing = pages.waiting_key(after)
+        rows = await fetch(session, WAITING_ROWS, since, kind, thing, limit + 1)
+        page = rows[:limit]
+        last = page[-1] if len(rows) > limit else None
+        following = pages.encode(last["since"].isoformat(), last["kind"], last["id"]) if last else None
+        return Page(items=[WaitingOut.model_validate(dict(row)) for row in page], next=following)
+
+    @routes.post("/{thing}/ask", status_code=204, dependencies=[role("admin")], responses=problems(404, 409))
+    async def ask_again(thing: str, session: Tx, context: Ctx) -> Response:
+        """Asks the waiting thing's question again."""
+        await waiting.ask(session, context, asks, thing)
+        return Response(status_code=204)
+
+    return routes
+
+
+def _letters(handlers: Handlers) -> APIRouter:
+    routes = router("/v1/dead-letters", "operation")
+    admin = role("admin")
+
+    @routes.get("", dependencies=[admin])
+    async def list_dead_letters(
+        session: Tx,
+        status: Annotated[Literal["waiting", "replayed", "dropped"] | None, Query()] = None,
+        limit: pages.Limit = 100,
+        after: pages.After = None,
+    ) -> Page[DeadLetterOut]:
+        """Messages that could not take effect."""
+        rows = await fetch(session, LETTERS, pages.after_id(after), status, limit + 1)
+        page, following = pages.cut(rows, limit, lambda row: row["id"])
+        return Page(items=[_letter(row) for row in page], next=following)
+
+    @routes.get("/{letter_id}", dependencies=[admin], responses=problems(404))
+    async def show_dead_letter(letter_id: UUID, session: Tx) -> DeadLetterOut:
+        """One of them, with its body and headers."""
+        row = await fetch_one(session, "select * from dead_letters where id = $1", letter_id)
+        if row is None:
+            raise NotFound(f"no dead letter {letter_id}")
+        return _letter(row)
+
+    @routes.post("/{letter_id}/replay", dependencies=[admin], responses=problems(404, 409))
+    async def replay(letter_id: UUID, session: Tx, context: Ctx, body: ReplayIn | None = None) -> DeadLetterOut:
+        """Handles it again, after the cause is repaired, or with a repaired body."""
+        repaired = body.body if body else None
+        return _letter(await dead_letters.replay(session, context, handlers, letter_id, repaired))
+
+    @routes.post("/{letter_id}/drop", dependencies=[admin], responses=problems(404, 409))
+    async def drop(letter_id: UUID, body: DropIn, session: Tx, context: Ctx) -> DeadLetterOut:
+        """Gives it up, with a reason; what waited for it is answered."""
+        return _letter(await dead_letters.drop(session, context, handlers, letter_id, body.reason))
+
+    return routes

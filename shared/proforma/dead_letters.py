@@ -1,0 +1,109 @@
+"""Dead letters: messages that could not take effect, kept with their reason until a person replays or drops them."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from proforma import inbox
+from proforma.context import Context
+from proforma.db import execute, fetch_one
+from proforma.envelope import Record
+from proforma.errors import BrokenRule, Conflict, NotFound
+from proforma.failures import is_deterministic
+from proforma.handlers import Handlers
+
+KEEP = """
+insert into dead_letters (id, consumer, topic, partition, kafka_offset, event_id, event_type, key, headers, value,
+                          reason, status, created_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'waiting', $12)
+on conflict (consumer, topic, partition, kafka_offset) do nothing
+"""
+LOCK = "select * from dead_letters where id = $1 for update"
+DECIDE = """
+update dead_letters set status = $2, decided_by = $3, decided_at = $4, decision_reason = $5, repaired = $6
+where id = $1
+"""
+_REASON_MAX = 4_000
+
+
+async def keep(session: AsyncSession, context: Context, consumer: str, record: Record, error: BaseException) -> None:
+    """Stores one poisoned message as it came. Called in the transaction that moves the position past it."""
+    try:
+        event_id: UUID | None = record.event_id()
+    except BrokenRule:
+        event_id = None
+    headers = [[name, value.hex()] for name, value in record.headers]
+    await execute(
+        session, KEEP, context.ids(), consumer, record.topic, record.partition, record.offset,
+        event_id, record.type, (record.key or b"").decode(errors="replace").replace("\x00", ""),
+        json.dumps(headers), record.value,
+        f"{type(error).__name__}: {error}".replace("\x00", "")[:_REASON_MAX], context.clock.now(),
+    )  # fmt: skip
+
+
+async def replay(
+    session: AsyncSession, context: Context, handlers: Handlers, letter_id: UUID, repaired: str | None
+) -> Mapping[str, Any]:
+    """Handles the message again, with `repaired` as its body if given; raises Conflict when it still cannot take effect.
+
+    The event's id goes into the inbox with it, so that a copy that arrives again later does nothing.
+    """
+    letter = await _waiting(session, letter_id)
+    record = record_of(letter, repaired)
+    try:
+        event_id = letter["event_id"] or letter_id
+        handler = handlers.of(record.type)
+        if handler is None:
+            raise BrokenRule(f"no handler for {record.type}")
+        if await inbox.first_time(session, letter["consumer"], [event_id], context.clock.now()):
+            await handlers.apply(session, context, handler, [record])
+    except Conflict:
+        raise
+    except Exception as error:
+        if not is_deterministic(error):
+            raise
+        raise Conflict(f"still cannot take effect: {error}"[:2000], reason="wrong_state") from error
+    return await _decide(session, context, letter_id, "replayed", None, repaired)
+
+
+async def drop(
+    session: AsyncSession, context: Context, handlers: Handlers, letter_id: UUID, reason: str
+) -> Mapping[str, Any]:
+    """Gives the message up and answers for it: what waited for the message is told (design §5.11)."""
+    letter = await _waiting(session, letter_id)
+    try:
+        handler = handlers.of(letter["event_type"])
+    except BrokenRule:
+        handler = None
+    if handler is not None and handler.on_drop is not None:
+        await handler.on_drop(session, context, record_of(letter, None))
+    return await _decide(session, context, letter_id, "dropped", reason, None)
+
+
+def record_of(letter: Mapping[str, Any], repaired: str | None) -> Record:
+    """The Kafka record of a dead letter, with the repaired body where there is one."""
+    headers = [(name, bytes.fromhex(value)) for name, value in json.loads(letter["headers"])]
+    value = letter["value"] if repaired is None else repaired.encode()
+    return Record(letter["topic"], letter["partition"], letter["kafka_offset"], letter["key"].encode(), headers, value)
+
+
+async def _waiting(session: AsyncSession, letter_id: UUID) -> Mapping[str, Any]:
+    letter = await fetch_one(session, LOCK, letter_id)
+    if letter is None:
+        raise NotFound(f"no dead letter {letter_id}")
+    if letter["status"] != "waiting":
+        raise Conflict(f"the dead letter is {letter['status']} already")
+    return letter
+
+
+async def _decide(
+    session: AsyncSession, context: Context, letter_id: UUID, status: str, reason: str | None, repaired: str | None
+) -> Mapping[str, Any]:
+    await execute(session, DECIDE, letter_id, status, context.actor, context.clock.now(), reason, repaired)
+    letter = await fetch_one(session, LOCK, letter_id)
+    if letter is None:  # pragma: no cover - locked above
+        raise NotFound(f"no dead letter {letter_id}")
+    return letter

@@ -1,0 +1,64 @@
+"""Health and metrics: live means that the process runs, ready names each dependency with its state."""
+
+import asyncio
+from collections.abc import Awaitable
+
+from fastapi import APIRouter, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel
+
+from proforma import kafka
+from proforma.migrations import revision_problem
+from proforma.runtime import Runtime
+
+
+class Health(BaseModel):
+    """`dependencies`: name → `ok` or what is wrong."""
+
+    status: str
+    dependencies: dict[str, str] = {}
+
+
+async def _state(check: Awaitable[object]) -> str:
+    try:
+        found = await check
+    except Exception as error:
+        return f"{type(error).__name__}: {error}".rstrip(": ")
+    return str(found) if found else "ok"
+
+
+async def readiness(runtime: Runtime) -> Health:
+    """The state of the database (reachable, at this release's revision) and of Kafka."""
+    revision, broker = await asyncio.gather(
+        _state(revision_problem(runtime.database.url, runtime.migrations)),
+        _state(kafka.check(runtime.settings.kafka)),
+    )
+    dependencies = {"database": revision, "kafka": broker}
+    # An api without Kafka still takes work: the outbox keeps it. Without its database it can do nothing.
+    return Health(status="ready" if revision == "ok" else "not ready", dependencies=dependencies)
+
+
+def metrics_response() -> Response:
+    """Prometheus' text format."""
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+def health_router(runtime: Runtime) -> APIRouter:
+    """`/health/live`, `/health/ready` and `/metrics`: no token, they carry no business data."""
+    routes = APIRouter(tags=["health"])
+
+    @routes.get("/health/live")
+    async def live() -> Health:
+        return Health(status="live")
+
+    @routes.get("/health/ready", responses={503: {"model": Health}})
+    async def ready(response: Response) -> Health:
+        health = await readiness(runtime)
+        response.status_code = 200 if health.status == "ready" else 503
+        return health
+
+    @routes.get("/metrics", response_class=Response)
+    async def metrics() -> Response:
+        return metrics_response()
+
+    return routes

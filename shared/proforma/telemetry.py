@@ -1,0 +1,78 @@
+"""Structured logs with request and event ids, and the metrics that operators watch."""
+
+import logging
+import re
+import secrets
+import sys
+from collections.abc import Mapping
+from contextvars import ContextVar
+from uuid import UUID
+
+import structlog
+from prometheus_client import Counter, Gauge, Histogram
+
+HTTP_SECONDS = Histogram(
+    "proforma_http_request_seconds",
+    "Time to answer",
+    ["method", "route", "status"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+)
+MESSAGES = Counter("proforma_messages_total", "Consumed messages by outcome", ["topic", "type", "outcome"])
+CONSUMER_AWAY = Gauge("proforma_consumer_retrying", "1 while a batch is retried because something is away", ["topic"])
+OUTBOX_SENT = Counter("proforma_outbox_sent_total", "Events handed to Kafka", ["topic"])
+OUTBOX_LEADER = Gauge("proforma_outbox_leader", "1 in the process whose relay is active")
+JOB_STEPS = Counter("proforma_job_steps_total", "Committed steps of jobs", ["kind"])
+WAITING = Gauge("proforma_waiting", "Things that wait, by kind (GET /v1/waiting)", ["kind"])
+WAITING_AGE = Gauge("proforma_waiting_oldest_seconds", "Age of the oldest thing that waits, by kind", ["kind"])
+
+REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
+TRACEPARENT: ContextVar[str | None] = ContextVar("traceparent", default=None)
+
+_TRACEPARENT = re.compile(r"^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
+
+
+def configure_logging(service: str, level: str) -> None:
+    """One JSON object a line on standard output; every line carries the service and the ids bound around it."""
+    logging.basicConfig(level=level, stream=sys.stdout, format="%(message)s", force=True)
+    for noisy in ("aiokafka", "uvicorn.access", "uvicorn.error", "alembic", "asyncio"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.dict_tracebacks,
+            structlog.processors.JSONRenderer(default=str),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
+        cache_logger_on_first_use=True,
+    )
+    structlog.contextvars.bind_contextvars(service=service)
+
+
+def bind_trace(request_id: str | None, traceparent: str | None) -> tuple[str, str]:
+    """Takes over the caller's ids where they are well-formed, makes new ones where not; returns both."""
+    request = request_id if request_id and re.fullmatch(r"[\x21-\x7e]{1,128}", request_id) else secrets.token_hex(12)
+    parent = traceparent or ""
+    trace = parent if _TRACEPARENT.match(parent) else f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+    REQUEST_ID.set(request)
+    TRACEPARENT.set(trace)
+    structlog.contextvars.bind_contextvars(request_id=request, trace_id=trace[3:35])
+    return request, trace
+
+
+def current_trace() -> Mapping[str, str]:
+    """The ids of the work under way, as they travel in message headers."""
+    pairs = {"x-request-id": REQUEST_ID.get(), "traceparent": TRACEPARENT.get()}
+    return {name: value for name, value in pairs.items() if value}
+
+
+def bind_event(event_id: UUID | None, event_type: str | None) -> None:
+    """Ties the log lines that follow to one event."""
+    structlog.contextvars.bind_contextvars(event_id=str(event_id) if event_id else None, event_type=event_type)
+
+
+def logger() -> structlog.typing.FilteringBoundLogger:
+    """The project's logger."""
+    bound: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+    return bound

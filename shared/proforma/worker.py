@@ -1,0 +1,161 @@
+"""A worker process: relay, consumer, jobs and a service's own loops in one TaskGroup, stopped by an event."""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+import uvicorn
+from sqlalchemy.exc import DBAPIError
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from proforma import idempotency, inbox, outbox, waiting
+from proforma.consumer import BatchConsumer
+from proforma.handlers import Handlers
+from proforma.health import metrics_response, readiness
+from proforma.jobs import JobKind, JobRunner
+from proforma.relay import ProducerFactory, Relay
+from proforma.runtime import Runtime
+from proforma.telemetry import logger
+
+Loop = Callable[[Runtime, asyncio.Event], Awaitable[None]]
+"""A loop of the service's own; returns when the event is set."""
+
+_KEEP_HOUSE_S = 15.0
+_PURGE_EVERY = 20
+
+log = logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a service's worker does."""
+
+    handlers: Handlers = field(default_factory=Handlers)
+    jobs: Sequence[JobKind] = ()
+    loops: Sequence[Loop] = ()
+
+
+class Worker:
+    """One worker process of a service. Any number may run; locks and leases decide who does what."""
+
+    def __init__(self, runtime: Runtime, work: Work) -> None:
+        settings, context = runtime.settings, runtime.context()
+        self._runtime = runtime
+        self._work = work
+        self.relay = Relay(
+            runtime.database,
+            ProducerFactory(settings.kafka, settings.topic_prefix),
+            f"/{runtime.service}",
+            runtime.clock,
+            settings.limits.relay_rows_max,
+        )
+        self.consumer = (
+            BatchConsumer(
+                runtime.database, context, work.handlers, settings.kafka, runtime.group, settings.topic_prefix
+            )
+            if work.handlers.topics
+            else None
+        )
+        self.jobs = JobRunner(runtime.database, context, work.jobs)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop`. A task that dies takes the others with it: a half-dead worker would look alive and do nothing."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.relay.run(stop))
+            if self.consumer is not None:
+                tasks.create_task(self.consumer.run(stop))
+            tasks.create_task(self.jobs.run(stop))
+            tasks.create_task(self._keep_house(stop))
+            for loop in self._work.loops:
+                tasks.create_task(_await(loop(self._runtime, stop)))
+
+    async def _keep_house(self, stop: asyncio.Event) -> None:
+        """Measures what waits, and purges what is older than promised, a little at a time."""
+        context, limits = self._runtime.context(), self._runtime.settings.limits
+        kinds: set[str] = set()
+        turn = 0
+        while not stop.is_set():
+            try:
+                async with self._runtime.database.transaction() as session:
+                    kinds = await waiting.measure(session, context, kinds)
+                if turn % _PURGE_EVERY == 0:
+                    async with self._runtime.database.transaction() as session:
+                        await outbox.purge(session, context.clock.now(), limits.outbox_keep_days)
+                        await inbox.purge(session, context.clock.now(), limits.inbox_keep_days)
+                        await idempotency.purge(session, context)
+            except (OSError, TimeoutError, DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                log.warning("worker.keep_house", problem=str(error))
+            turn += 1
+            try:
+                async with asyncio.timeout(_KEEP_HOUSE_S):
+                    await stop.wait()
+            except TimeoutError:
+                continue
+
+    def problems(self) -> dict[str, str]:
+        """What keeps this worker from its work, by part; empty when all goes on."""
+        parts = {"consumer": self.consumer.problem if self.consumer else None, "relay": self.relay.problem,
+                 "jobs": self.jobs.problem}  # fmt: skip
+        return {name: problem for name, problem in parts.items() if problem}
+
+
+async def _await(work: Awaitable[None]) -> None:
+    await work
+
+
+def _health_app(runtime: Runtime, worker: Worker) -> Starlette:
+    async def live(_: Request) -> Response:
+        return JSONResponse({"status": "live", "dependencies": {}})
+
+    async def ready(_: Request) -> Response:
+        health = await readiness(runtime)
+        dependencies = {**health.dependencies, **worker.problems()}
+        fine = all(state == "ok" for state in dependencies.values())
+        body: dict[str, Any] = {"status": "ready" if fine else "not ready", "dependencies": dependencies}
+        return JSONResponse(body, 200 if fine else 503)
+
+    async def metrics(_: Request) -> Response:
+        return metrics_response()
+
+    return Starlette(routes=[Route("/health/live", live), Route("/health/ready", ready), Route("/metrics", metrics)])
+
+
+class _Server(uvicorn.Server):
+    def install_signal_handlers(self) -> None:  # pragma: no cover - older uvicorn
+        """Signals are the worker's: the server stops when it says so."""
+
+
+async def run_worker(runtime: Runtime, work: Work) -> None:
+    """The process: health on its own port; SIGTERM and SIGINT finish what is in hand and end it."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    worker = Worker(runtime, work)
+    config = uvicorn.Config(
+        _health_app(runtime, worker), host=runtime.settings.host, port=runtime.settings.worker_port,
+        log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=2,
+    )  # fmt: skip
+    server = _Server(config)
+
+    async def stop_server() -> None:
+        await stop.wait()
+        server.should_exit = True
+
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            serving = tasks.create_task(server._serve())
+            for one in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(one, stop.set)
+            tasks.create_task(stop_server())
+            try:
+                await worker.run(stop)
+            finally:
+                stop.set()
+                await serving
+    finally:
+        await runtime.database.close()

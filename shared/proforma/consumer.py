@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from uuid import UUID
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -64,7 +65,8 @@ class BatchConsumer:
         self._bootstrap = bootstrap
         self._prefix = prefix
         self._batch_max = context.limits.consume_messages_max
-        self._read_from: dict[Position, int | None] = {}
+        self._read_from: dict[Position, int] = {}
+        self._assignment = 0
         self.problem: str | None = None
         self.assigned: set[Position] = set()
 
@@ -86,36 +88,69 @@ class BatchConsumer:
                 self.assigned = set()
                 await consumer.stop()
 
+    async def handle(self, position: Position, read_from: int, batch: Sequence[Record]) -> None:
+        """Applies a batch of one type: in one transaction or, when that fails for good, one message at a time.
+
+        `read_from` is where the partition was read from; raises Behind when the database knows a lower position.
+        """
+        try:
+            async with self._database.transaction() as session:
+                await self._apply(session, position, read_from, batch)
+        except Behind:
+            raise
+        except Exception as error:
+            if not is_deterministic(error):
+                raise
+            log.info("consumer.one_by_one", topic=position[0], messages=len(batch), because=str(error)[:500])
+            for record in batch:
+                await self._handle_alone(position, read_from, record)
+                read_from = record.offset + 1
+
     async def _consume(self, consumer: Consumer, stop: asyncio.Event) -> None:
         while not stop.is_set():
-            polled = await consumer.poll(_POLL_MS)
             self.assigned = consumer.assigned()
-            if not polled and self.problem and self.problem.startswith("Kafka"):
+            if not await self._locate(consumer, self.assigned - self._read_from.keys()):
+                await pause(stop, 2)
+                continue
+            assignment = self._assignment
+            polled = await consumer.poll(_POLL_MS)
+            if assignment != self._assignment:
+                # Nobody can tell whether these were read before or after the seek of the new assignment, so they
+                # are read again from the database's position.
+                self._read_from = {}
+                continue
+            if self.problem and self.problem.startswith("Kafka"):
                 self.problem = None
             done: dict[Position, int] = {}
             for position, records in polled.items():
-                if stop.is_set():
-                    return
-                if position in self.assigned:
-                    await self._partition(consumer, position, records, stop, done)
+                await self._partition(consumer, position, records, stop, done)
             if done:
                 await consumer.commit(done)
 
     async def _assigned(self, consumer: Consumer, positions: set[Position]) -> None:
-        # If the database is away now, the entry stays missing and _partition asks again before it reads anything.
+        """Called by the rebalance, while `_consume` may be in the middle of a batch of the assignment before."""
+        self._assignment += 1
         self._read_from = {}
+        await self._locate(consumer, positions)
+
+    async def _locate(self, consumer: Consumer, positions: set[Position]) -> bool:
+        """Seeks to where the database is; False when it is away, then nothing of these may be read yet."""
+        if not positions:
+            return True
         try:
             async with self._database.transaction() as session:
                 rows = await fetch(session, POSITIONS, self._group)
         except Exception as error:
             if is_deterministic(error):
                 raise
-            self.problem = f"database: {error}"
-            return
+            self.problem = f"database: {type(error).__name__}: {error}"
+            return False
         known = {(row["topic"], row["partition"]): row["next_offset"] for row in rows}
         for position in positions:
-            if await consumer.seek(position, known.get(position)):
-                self._read_from[position] = known.get(position)
+            offset = await consumer.seek(position, known.get(position))
+            if offset is not None:
+                self._read_from[position] = offset
+        return True
 
     async def _partition(
         self,
@@ -125,30 +160,31 @@ class BatchConsumer:
         stop: asyncio.Event,
         done: dict[Position, int],
     ) -> None:
-        if position not in self._read_from:
-            await self._assigned(consumer, {position})
-            return
-        attempt = 0
+        assignment, attempt = self._assignment, 0
         rest = list(records)
-        while rest and not stop.is_set():
+        while rest:
+            if stop.is_set() or assignment != self._assignment or position not in self._read_from:
+                # Unhandled records were taken from the consumer: whoever reads on must seek first.
+                self._read_from.pop(position, None)
+                return
             batch = first_run(rest, self._batch_max)
             try:
-                await self._handle(position, batch)
+                await self.handle(position, self._read_from[position], batch)
             except Behind as behind:
-                if await consumer.seek(position, behind.offset):
-                    self._read_from[position] = behind.offset
+                log.warning("consumer.behind", topic=position[0], partition=position[1], database=behind.offset)
+                self._read_from.pop(position, None)
                 return
             except Exception as error:
                 if is_deterministic(error):
                     raise
                 attempt = await self._wait(position, error, attempt, stop)
-                if position not in consumer.assigned():
-                    return
                 continue
             CONSUMER_AWAY.labels(position[0]).set(0)
             self.problem, attempt, self._batch_max = None, 0, self._context.limits.consume_messages_max
             rest = rest[len(batch) :]
-            done[position] = self._read_from[position] = batch[-1].offset + 1
+            done[position] = batch[-1].offset + 1
+            if assignment == self._assignment:
+                self._read_from[position] = done[position]
 
     async def _wait(self, position: Position, error: Exception, attempt: int, stop: asyncio.Event) -> int:
         if timed_out(error):
@@ -160,38 +196,24 @@ class BatchConsumer:
         await pause(stop, attempt)
         return attempt + 1
 
-    async def _handle(self, position: Position, batch: Sequence[Record]) -> None:
-        """The whole batch in one transaction or, when that fails for a reason that will not pass, one by one."""
-        try:
-            async with self._database.transaction() as session:
-                await self._apply(session, position, batch)
-        except Behind:
-            raise
-        except Exception as error:
-            if not is_deterministic(error):
-                raise
-            log.info("consumer.one_by_one", topic=position[0], messages=len(batch), because=str(error)[:500])
-            for record in batch:
-                await self._handle_alone(position, record)
-
-    async def _handle_alone(self, position: Position, record: Record) -> None:
+    async def _handle_alone(self, position: Position, read_from: int, record: Record) -> None:
         """One message; a poisoned one becomes a dead letter in the transaction that moves the position past it."""
         try:
             async with self._database.transaction() as session:
-                await self._apply(session, position, [record])
+                await self._apply(session, position, read_from, [record])
         except Behind:
             raise
         except Exception as error:
             if not is_deterministic(error):
                 raise
             async with self._database.transaction() as session:
-                if await self._move(session, position, [record]):
+                if await self._move(session, position, read_from, [record]):
                     await dead_letters.keep(session, self._context, self._group, record, error)
             MESSAGES.labels(record.topic, record.type or "", "dead_letter").inc()
             log.error("consumer.dead_letter", topic=record.topic, offset=record.offset, reason=str(error)[:500])
 
-    async def _apply(self, session: AsyncSession, position: Position, batch: Sequence[Record]) -> None:
-        batch = await self._move(session, position, batch)
+    async def _apply(self, session: AsyncSession, position: Position, read_from: int, batch: Sequence[Record]) -> None:
+        batch = await self._move(session, position, read_from, batch)
         if not batch:
             return
         handler = self._handlers.of(batch[0].type)
@@ -211,16 +233,18 @@ class BatchConsumer:
             await self._handlers.apply(session, self._context, handler, fresh)
 
     async def _fresh(self, session: AsyncSession, batch: Sequence[Record]) -> list[Record]:
-        by_id = {record.event_id(): record for record in reversed(batch)}
+        by_id: dict[UUID, Record] = {}
+        for record in batch:
+            by_id.setdefault(record.event_id(), record)
         new = await inbox.first_time(session, self._group, list(by_id), self._context.clock.now())
-        return [record for event_id, record in reversed(by_id.items()) if event_id in new]
+        return [record for event_id, record in by_id.items() if event_id in new]
 
-    async def _move(self, session: AsyncSession, position: Position, batch: Sequence[Record]) -> Sequence[Record]:
+    async def _move(
+        self, session: AsyncSession, position: Position, read_from: int, batch: Sequence[Record]
+    ) -> Sequence[Record]:
         """Locks the position and moves it past the batch; returns the part of the batch that is new."""
-        known = self._read_from[position]
-        first = batch[0].offset if known is None else known
-        at: int = await fetch_value(session, LOCK_POSITION, self._group, *position, first)
-        if first > at:
+        at: int = await fetch_value(session, LOCK_POSITION, self._group, *position, read_from)
+        if read_from > at:
             # Read from beyond what the database knows: to go on would step over messages that never took effect.
             raise Behind(at)
         new = [record for record in batch if record.offset >= at]

@@ -108,8 +108,11 @@ class Consumer:
             if records
         }
 
-    async def seek(self, position: Position, offset: int | None) -> bool:
-        """The next poll of this partition begins at `offset` (None: the log's beginning). False: not ours any more."""
+    async def seek(self, position: Position, offset: int | None) -> int | None:
+        """The next poll of this partition begins at `offset` (None: the log's beginning).
+
+        Returns the offset; None when the partition is not ours any more.
+        """
         partition = TopicPartition(self._prefix + position[0], position[1])
         try:
             if offset is None:
@@ -117,8 +120,8 @@ class Consumer:
                 offset = beginnings[partition]
             self._consumer.seek(partition, offset)
         except IllegalStateError:
-            return False
-        return True
+            return None
+        return offset
 
     async def commit(self, offsets: dict[Position, int]) -> None:
         """Tells Kafka too, for its tools; ours are in the database, so a failure here changes nothing."""

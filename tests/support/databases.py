@@ -1,0 +1,136 @@
+"""A fresh database for every test: a clone of its service's template, which is migrated once a run."""
+
+import asyncio
+import importlib
+import uuid
+from dataclasses import dataclass
+
+import asyncpg
+
+from local.databases import with_database, with_login
+from proforma.migrations import upgrade
+from proforma.service import Service
+
+PACKAGES = {
+    "time-expense": "time_expense",
+    "billing-backlog": "billing_backlog",
+    "invoicing": "invoicing",
+    "scheduler": "scheduler",
+    "probe": "tests.support.probe",
+}
+"""Service → package. `probe` is the kernel alone, with one table to see effects in."""
+
+_PASSWORD = "test"
+
+
+def service_named(name: str) -> Service:
+    """The service's own description of itself, as `python -m <package>` uses it."""
+    package = PACKAGES[name]
+    module = importlib.import_module(package if name == "probe" else f"{package}.__main__")
+    service: Service = module.SERVICE
+    return service
+
+
+@dataclass(frozen=True)
+class TestDatabase:
+    """One clone: the service's own login, which owns nothing, and the login that runs migrations."""
+
+    name: str
+    url: str
+    owner_url: str
+
+
+class Databases:
+    """Templates and clones of one test run on one server. Every process of the run has one, on its own connection."""
+
+    def __init__(self, superuser_url: str, run: str, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+        self._url = superuser_url
+        self._run = run
+        self._connection = connection
+        self._one_at_a_time = asyncio.Lock()
+        self._templates: dict[str, str] = {}
+
+    async def clone(self, service: Service) -> TestDatabase:
+        """A fresh database with the newest revision of `service`."""
+        async with self._one_at_a_time:
+            if service.name not in self._templates:
+                self._templates[service.name] = await self._template(service)
+            template = self._templates[service.name]
+            name = f"{template}_{uuid.uuid4().hex[:12]}"
+            await self._connection.execute(f'create database "{name}" template "{template}" owner "{template}_owner"')
+        return self._database(name, template)
+
+    async def empty(self, service: Service) -> TestDatabase:
+        """A database that no migration has touched, with the service's two logins."""
+        login = f"{self._run}_{service.name}_empty".replace("-", "_")
+        async with self._one_at_a_time:
+            await self._logins(login)
+            name = f"{login}_{uuid.uuid4().hex[:12]}"
+            await self._create(name, login)
+        return self._database(name, login)
+
+    async def drop(self, name: str) -> None:
+        """Drops a clone, whoever is connected."""
+        async with self._one_at_a_time:
+            await self._connection.execute(f'drop database if exists "{name}" with (force)')
+
+    async def superuser(self, name: str) -> "asyncpg.Connection[asyncpg.Record]":
+        """A connection that may do everything, for tests that play the operator or the disaster."""
+        return await asyncpg.connect(with_database(self._url, name))
+
+    def _database(self, name: str, login: str) -> TestDatabase:
+        return TestDatabase(
+            name,
+            with_login(self._url, name, login, _PASSWORD),
+            with_login(self._url, name, f"{login}_owner", _PASSWORD),
+        )
+
+    async def _template(self, service: Service) -> str:
+        """Makes the template unless another process of this run has; they meet at an advisory lock."""
+        name = f"{self._run}_{service.name}".replace("-", "_")
+        await self._connection.execute("select pg_advisory_lock(hashtext($1))", name)
+        try:
+            done = await self._connection.fetchval("select not datallowconn from pg_database where datname = $1", name)
+            if done is None:
+                await self._logins(name)
+                await self._create(name, name)
+            if not done:
+                database = self._database(name, name)
+                await upgrade(database.owner_url, service.migrations, name)
+                # Nobody may be connected to a template while it is cloned.
+                await self._connection.execute(f'alter database "{name}" allow_connections false')
+        finally:
+            await self._connection.execute("select pg_advisory_unlock(hashtext($1))", name)
+        return name
+
+    async def _logins(self, name: str) -> None:
+        await self._connection.execute("select pg_advisory_lock(hashtext('logins'))")
+        try:
+            for login in (f"{name}_owner", name):
+                if not await self._connection.fetchval("select 1 from pg_roles where rolname = $1", login):
+                    await self._connection.execute(f"create role \"{login}\" login password '{_PASSWORD}'")
+        finally:
+            await self._connection.execute("select pg_advisory_unlock(hashtext('logins'))")
+
+    async def _create(self, name: str, login: str) -> None:
+        """As local.databases makes a service's database: the owner has the schema, the service may only use it."""
+        await self._connection.execute(f'create database "{name}" owner "{login}_owner" template template0')
+        inside = await self.superuser(name)
+        try:
+            await inside.execute(f'alter schema public owner to "{login}_owner"')
+            await inside.execute("revoke all on schema public from public")
+            await inside.execute(f'grant usage on schema public to "{login}"')
+        finally:
+            await inside.close()
+
+
+async def sweep(superuser_url: str, run: str) -> None:
+    """Drops every database and login of a run."""
+    connection = await asyncpg.connect(superuser_url)
+    try:
+        for row in await connection.fetch("select datname from pg_database where starts_with(datname, $1)", f"{run}_"):
+            await connection.execute(f'drop database if exists "{row["datname"]}" with (force)')
+        for row in await connection.fetch("select rolname from pg_roles where starts_with(rolname, $1)", f"{run}_"):
+            await connection.execute(f'drop role if exists "{row["rolname"]}"')
+    finally:
+        await connection.close()

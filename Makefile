@@ -1,4 +1,4 @@
-# Everything here needs Python 3.11 or later, make and nothing else. `make help` lists it.
+# Everything here needs Python 3.11 or later, make, and nothing else. `make help` lists it.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -6,21 +6,62 @@ UV := $(BIN)/uv
 STAMP := .venv/installed
 PACKAGES := shared services/time-expense services/billing-backlog services/invoicing services/scheduler
 PROJECTS := $(PACKAGES:%=%/pyproject.toml)
+LOCAL := PYTHONPATH=deploy $(BIN)/python -m local
+COMPILE := $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header
 
+# Installs and locks must not depend on what else is on the machine.
 export UV_PYTHON_DOWNLOADS := never
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install
+.PHONY: help install up down reset status demo test lint format lock bench
 
 help: ## what there is
-	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
 
-install: $(STAMP) ## the virtual environment .venv, exactly as requirements.lock says
+install: $(STAMP) ## the virtual environment .venv, exactly as the locks say
 
-$(STAMP): requirements.lock deploy/local/uv.txt pyproject.toml $(PROJECTS)
+$(STAMP): requirements.lock deploy/local/uv.txt deploy/local/kafka.lock.toml pyproject.toml $(PROJECTS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed")'
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r deploy/local/uv.txt
-	$(UV) pip sync -q --require-hashes --python $(BIN)/python requirements.lock
-	$(UV) pip install -q --no-deps --python $(BIN)/python $(PACKAGES:%=-e ./%)
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "installing into .venv …"
+	@$(BIN)/python -m pip install -q --require-hashes -r deploy/local/uv.txt
+	@$(UV) pip sync -q --require-hashes --python $(BIN)/python requirements.lock
+	@$(UV) pip install -q --no-deps --python $(BIN)/python $(PACKAGES:%=-e ./%)
+	@PYTHONPATH=deploy $(BIN)/python -m local.fetch
 	@touch $@
+
+up: install ## start everything; KAFKA=host:port and POSTGRES=url use those instead
+	@$(LOCAL) up
+
+down: install ## stop everything, keep the data
+	@$(LOCAL) down
+
+reset: install ## stop everything, delete the data
+	@$(LOCAL) reset
+
+status: install ## what runs, and the memory it takes
+	@$(LOCAL) status
+
+demo: install up ## play the main job on a sample; DATA=csv plays that file
+	@PYTHONPATH=deploy:. $(BIN)/python -m examples.demo $(if $(DATA),--data "$(DATA)")
+
+test: install lint ## everything; BACKEND=docker for containers, PYTEST="-k name" for some tests
+	@$(BIN)/pytest -n 2 $(PYTEST)
+
+lint: install ## ruff, mypy, import-linter
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+format: install ## let ruff put the code in order
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+lock: install ## resolve all dependencies anew
+	$(COMPILE) --upgrade shared/pyproject.toml --group pyproject.toml:local --group pyproject.toml:dev -o requirements.lock
+	PYTHONPATH=deploy $(BIN)/python -m local.fetch --lock
+
+bench: install ## measure the throughput, end to end
+	@PYTHONPATH=deploy:. $(BIN)/python -m bench

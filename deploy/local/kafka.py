@@ -88,6 +88,7 @@ class Kafka:
         folder: Path,
         *,
         port: int | None = None,
+        keep_port: bool = False,
         durable: bool = True,
         log: Path | None = None,
         die_with_parent: bool = False,
@@ -95,11 +96,11 @@ class Kafka:
         self.folder = folder.absolute()
         self.data = self.folder / "data"
         self.log = log or self.folder / "kafka.log"
-        self.wanted_port = port
         self.durable = durable
         self.die_with_parent = die_with_parent
         self._pid_file = PidFile(self.folder / "kafka.pid")
         self._properties = self.folder / "server.properties"
+        self.wanted_port = (self._last_port() if keep_port else None) or port
 
     @property
     def running(self) -> Running | None:
@@ -109,7 +110,7 @@ class Kafka:
     @property
     def bootstrap(self) -> str:
         """The address of the running broker."""
-        return f"{HOST}:{self._port}"
+        return f"{HOST}:{self._last_port()}"
 
     def start(self) -> str:
         """Start the broker unless it runs, wait until it answers, and give its address."""
@@ -143,12 +144,13 @@ class Kafka:
             running.send(signal.SIGKILL)
             running.wait(STOP_SECONDS)
 
-    @property
-    def _port(self) -> int:
-        found = re.search(r"^listeners=PLAINTEXT://[^:]+:(\d+)", self._properties.read_text(), re.M)
-        if found is None:
-            raise LocalError(f"{self._properties} is damaged; `make reset` makes it anew")
-        return int(found[1])
+    def _last_port(self) -> int | None:
+        """The port that it was last started with."""
+        try:
+            found = re.search(r"^listeners=PLAINTEXT://[^:]+:(\d+)", self._properties.read_text(), re.M)
+        except OSError:
+            return None
+        return int(found[1]) if found else None
 
     def _spawn(self) -> Running:
         self.folder.mkdir(parents=True, exist_ok=True)

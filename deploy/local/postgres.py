@@ -78,6 +78,7 @@ class Postgres:
         folder: Path,
         *,
         port: int | None = None,
+        keep_port: bool = False,
         durable: bool = True,
         log: Path | None = None,
         die_with_parent: bool = False,
@@ -85,7 +86,7 @@ class Postgres:
         self.folder = folder.absolute()
         self.data = self.folder / "data"
         self.log = log or self.folder / "postgres.log"
-        self.wanted_port = port
+        self.wanted_port = (self._last_port() if keep_port else None) or port
         self.durable = durable
         self.die_with_parent = die_with_parent
         self._password_file = self.folder / "password"
@@ -110,6 +111,12 @@ class Postgres:
     def port(self) -> int:
         """The port that the running server listens on."""
         return int((self.data / "postmaster.pid").read_text().splitlines()[3])
+
+    def _last_port(self) -> int | None:
+        try:
+            return int((self.folder / "port").read_text())
+        except (OSError, ValueError):
+            return None
 
     @property
     def url(self) -> str:
@@ -196,6 +203,7 @@ class Postgres:
         """Start the server on a free port. False: somebody took the port in between."""
         settings = SETTINGS | ({} if self.durable else THROW_AWAY)
         settings["port"] = str(free_port(self.wanted_port))
+        (self.folder / "port").write_text(settings["port"])
         options = [f"-c{name}={value}" for name, value in settings.items()]
         process = spawn(
             [str(BINARIES / "postgres"), "-D", str(self.data), *options],

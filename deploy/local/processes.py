@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ import psutil
 LAUNCH = Path(__file__).with_name("launch.py")
 POLL_SECONDS = 0.05
 LOG_TAIL_LINES = 25
+# At each start; what is longer is set aside, and what was set aside before goes.
+LOG_BYTES_MAX = 20_000_000
 HOST = "127.0.0.1"
 
 
@@ -120,6 +123,8 @@ def spawn(
     `die_with_parent` is the signal to get when this process ends.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
+    if log.exists() and log.stat().st_size > LOG_BYTES_MAX:
+        log.replace(log.with_suffix(".old.log"))
     with log.open("ab") as output:
         process = subprocess.Popen(
             launched(command, user=user, die_with_parent=die_with_parent),
@@ -130,7 +135,8 @@ def spawn(
             cwd=cwd,
             start_new_session=True,
         )
-    _CHILDREN.append(process)
+    with _CHILDREN_LOCK:
+        _CHILDREN.append(process)
     running = Running.of(process.pid)
     if running is None:
         raise LocalError(f"{command[0]} ended at once\n{tail(log)}")
@@ -139,6 +145,7 @@ def spawn(
 
 # A child that ended stays a zombie until its Popen object is asked; dropping the object warns.
 _CHILDREN: list[subprocess.Popen[bytes]] = []
+_CHILDREN_LOCK = threading.Lock()
 
 
 def launched(command: Sequence[str], *, user: str | None = None, die_with_parent: int | None = None) -> list[str]:
@@ -155,7 +162,8 @@ def launched(command: Sequence[str], *, user: str | None = None, die_with_parent
 
 def reap() -> None:
     """Take note of own children that have ended."""
-    _CHILDREN[:] = [child for child in _CHILDREN if child.poll() is None]
+    with _CHILDREN_LOCK:
+        _CHILDREN[:] = [child for child in _CHILDREN if child.poll() is None]
 
 
 def wait_until(condition: Callable[[], bool], seconds: float) -> bool:

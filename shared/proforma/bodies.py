@@ -41,6 +41,25 @@ class Input(BaseModel):
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
 
+def _without_defaults(schema: dict[str, Any]) -> None:
+    for one in schema["properties"].values():
+        one.pop("default", None)
+
+
+UNSENT: Any = None
+"""The default of every field of a `Patch`: never read, and no value that a caller may send unless the type says so."""
+
+
+class Patch(Input):
+    """The body of an edit: what is not sent stays as it is, and null is a value only where a field may be empty."""
+
+    model_config = ConfigDict(json_schema_extra=_without_defaults)
+
+    def changes(self) -> dict[str, Any]:
+        """What was sent, by field name."""
+        return {name: getattr(self, name) for name in type(self).model_fields if name in self.model_fields_set}
+
+
 class Output(BaseModel):
     """A response body."""
 
@@ -124,6 +143,13 @@ def one_or_many(model: type[BaseModel], most: int = 1000) -> Any:
     """The body of a create: one object, or an array of 1 to `most` of them."""
     many = Annotated[list[model], Field(min_length=1, max_length=most)]  # type: ignore[valid-type]
     return Annotated[Annotated[model, Tag("one")] | Annotated[many, Tag("many")], Discriminator(_one_or_many)]
+
+
+OneOrMany = Annotated[
+    Annotated[T, Tag("one")] | Annotated[list[T], Field(min_length=1, max_length=1000), Tag("many")],
+    Discriminator(_one_or_many),
+]
+"""`body: OneOrMany[CustomerIn]`: `one_or_many` in a form that type checkers can read."""
 
 
 def as_list(body: T | Sequence[T]) -> list[T]:

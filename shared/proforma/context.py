@@ -42,3 +42,10 @@ class Context:
         if self.idempotency_key is None:
             return self.ids()
         return derived_id(self.actor, self.path, self.idempotency_key)
+
+    def once_ids(self, count: int) -> list[UUID]:
+        """`count` ids that a repeat of the same call makes again, in the same order."""
+        if self.idempotency_key is None:
+            return [self.ids() for _ in range(count)]
+        first = self.once_id()
+        return [first, *(derived_id(first, n) for n in range(1, count))]

@@ -4,8 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV := $(BIN)/uv
 STAMP := .venv/installed
-PACKAGES := shared services/time-expense services/billing-backlog services/invoicing services/scheduler
-PROJECTS := $(PACKAGES:%=%/pyproject.toml)
+PROJECTS := $(wildcard shared/pyproject.toml services/*/pyproject.toml)
 LOCAL := PYTHONPATH=deploy $(BIN)/python -m local
 COMPILE := $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header
 
@@ -21,13 +20,12 @@ help: ## what there is
 
 install: $(STAMP) ## the virtual environment .venv, exactly as the locks say
 
-$(STAMP): requirements.lock deploy/local/uv.txt deploy/local/kafka.lock.toml pyproject.toml $(PROJECTS)
+$(STAMP): requirements.lock deploy/local/uv.txt deploy/local/packages.txt deploy/local/kafka.lock.toml $(PROJECTS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "installing into .venv …"
 	@$(BIN)/python -m pip install -q --require-hashes -r deploy/local/uv.txt
-	@$(UV) pip sync -q --require-hashes --python $(BIN)/python requirements.lock
-	@$(UV) pip install -q --no-deps --python $(BIN)/python $(PACKAGES:%=-e ./%)
+	@$(UV) pip sync -q --verify-hashes --python $(BIN)/python requirements.lock deploy/local/packages.txt
 	@PYTHONPATH=deploy $(BIN)/python -m local.fetch
 	@touch $@
 

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 QUANTITY_MAX = Decimal("1000000")
 PRICE_MAX = Decimal("1000000000")
 AMOUNT_MAX = Decimal("1000000000000")
+SUM_MAX = Decimal("1000000000000000000")
 
 # ISO 4217 codes whose minor unit is not a hundredth; every other three-letter code has two decimals.
 _MINOR_UNITS = {
@@ -85,10 +86,10 @@ def _decimal(places: int, least: Decimal, most: Decimal) -> Any:
     return read
 
 
-def _schema(places: int, least: Decimal) -> WithJsonSchema:
+def _schema(places: int, least: Decimal, digits: int = 13) -> WithJsonSchema:
     sign = "-?" if least < 0 else ""
     return WithJsonSchema(
-        {"type": "string", "pattern": rf"^{sign}[0-9]{{1,13}}(\.[0-9]{{1,{places}}})?$", "examples": ["8.00"]}
+        {"type": "string", "pattern": rf"^{sign}[0-9]{{1,{digits}}}(\.[0-9]{{1,{places}}})?$", "examples": ["8.00"]}
     )
 
 
@@ -118,3 +119,13 @@ Price = Annotated[Decimal, BeforeValidator(_decimal(4, Decimal(0), PRICE_MAX)), 
 
 Amount = Annotated[Decimal, BeforeValidator(_decimal(4, -AMOUNT_MAX, AMOUNT_MAX)), _serialise, _schema(4, Decimal(-1))]
 """In the currency's minor units (at most four decimals in any currency)."""
+
+QuantitySum = Annotated[
+    Decimal, BeforeValidator(_decimal(2, -SUM_MAX, SUM_MAX)), _serialise, _schema(2, Decimal(-1), 19)
+]
+"""A total of quantities: 200,000 details of 8 hours are more than one quantity may be."""
+
+AmountSum = Annotated[
+    Decimal, BeforeValidator(_decimal(4, -SUM_MAX, SUM_MAX)), _serialise, _schema(4, Decimal(-1), 19)
+]
+"""A total of amounts: it may exceed what a single amount may be."""

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field
 
 from proforma.envelope import Body, Event
 from proforma.events.time_expense import BillingType
-from proforma.money import Amount, Price, Quantity, SignedQuantity
+from proforma.money import Amount, AmountSum, Price, Quantity, QuantitySum, SignedQuantity
 
 ItemClass = Literal["time", "expense", "material", "milestone", "product", "fee"]
 _ALIASED = ConfigDict(frozen=True, extra="ignore", populate_by_name=True, serialize_by_alias=True)
@@ -136,9 +136,9 @@ class ControlTotals(Body):
     """Count and sums over an invoice's details: both sides compute them, and they must agree."""
 
     count: int
-    quantity: SignedQuantity
-    amount: Amount
-    tax: Amount
+    quantity: QuantitySum
+    amount: AmountSum
+    tax: AmountSum
 
 
 class InvoicePosted(Event):

@@ -1,0 +1,20 @@
+"""The HTTP app: every noun's router."""
+
+from fastapi import FastAPI
+
+from proforma.admin import admin_routers
+from proforma.http import create_app
+from proforma.runtime import Runtime
+from time_expense.approvals.routes import routes as approvals
+from time_expense.entries.routes import routes as entries
+from time_expense.worker import HANDLERS
+
+DESCRIPTION = """
+Time entries, from draft to their first approval. What is approved goes to the billing backlog by topic.
+"""
+
+
+def build_app(runtime: Runtime) -> FastAPI:
+    """The service's app."""
+    routers = [approvals, entries, *admin_routers(HANDLERS)]
+    return create_app(runtime, routers, "Proforma: time and expense", DESCRIPTION)

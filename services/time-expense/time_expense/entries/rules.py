@@ -1,0 +1,82 @@
+"""What an entry is, who owns it, and who sees it. The words are the API's (§2 of its reference)."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal, Protocol
+
+from proforma.context import Principal
+from proforma.errors import Conflict
+
+Status = Literal["draft", "submitted", "approved", "rejected"]
+EntryClass = Literal["time"]
+
+EDITABLE: frozenset[str] = frozenset({"draft", "rejected"})
+"""Where an entry may be edited and deleted: nobody is looking at it, and nothing is posted."""
+HOURS_MAX = Decimal(24)
+"""Time is one person's work on one day."""
+HUNDREDTH = Decimal("0.01")
+READERS = ("approver", "biller", "manager", "service")
+"""Who reads everybody's entries; a submitter alone reads own ones."""
+
+_ALLOWED: dict[str, list[str]] = {
+    "draft": ["edit", "delete", "submit"],
+    "rejected": ["edit", "delete", "submit"],
+    "submitted": ["recall", "approve", "reject"],
+    "approved": [],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which entries a caller may reach: own ones of `own_of` (None: everybody's), in `projects` (None: all)."""
+
+    own_of: str | None = None
+    projects: frozenset[str] | None = None
+
+
+class Placed(Protocol):
+    """What decides whose an entry is."""
+
+    @property
+    def project(self) -> str: ...
+    @property
+    def resource(self) -> str: ...
+    @property
+    def submitted_by(self) -> str | None: ...
+    @property
+    def created_by(self) -> str: ...
+
+
+def allowed(status: str) -> list[str]:
+    """What may be done with an entry in this state."""
+    return list(_ALLOWED[status])
+
+
+def wrong_state(status: str, verb: str) -> Conflict:
+    """The refusal of a verb that this state does not allow."""
+    return Conflict(f"the entry is {status}: {verb} is not possible", state=status, allowed=allowed(status))
+
+
+def reaches(scope: Scope, entry: Placed) -> bool:
+    """True when the entry lies in the scope.
+
+    Own is one's work, and what one submitted. Until somebody submits it, who made it stands for the submitter:
+    otherwise nobody could submit what they entered for a colleague.
+    """
+    own = scope.own_of is None or scope.own_of in (entry.resource, entry.submitted_by or entry.created_by)
+    return own and (scope.projects is None or entry.project in scope.projects)
+
+
+def reading(who: Principal) -> Scope:
+    """What the caller sees."""
+    return Scope() if who.may(*READERS) else Scope(own_of=who.sub)
+
+
+def editing(who: Principal) -> Scope:
+    """What the caller may create, edit, delete, submit and recall: own entries, unless admin."""
+    return Scope() if who.may("admin") else Scope(own_of=who.sub)
+
+
+def deciding(who: Principal) -> Scope:
+    """What the caller may approve and reject: the projects that the token names, unless admin."""
+    return Scope() if who.may("admin") else Scope(projects=who.projects)

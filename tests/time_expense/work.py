@@ -1,0 +1,37 @@
+"""What the tests of this service start from: bodies of entries, and ways to make some."""
+
+from typing import Any
+
+from tests.support.api import Api
+
+ENTRIES = "/v1/entries"
+
+
+def body(**fields: Any) -> dict[str, Any]:
+    """One time entry of ada's; `fields` replace or add."""
+    return {
+        "class": "time",
+        "project": "P-1",
+        "task": "design",
+        "resource": "ada",
+        "role": "consultant",
+        "date": "2026-02-27",
+        "quantity": "8.00",
+        **fields,
+    }
+
+
+async def made(api: Api, count: int = 1, *, sub: str = "ada", **fields: Any) -> list[dict[str, Any]]:
+    """`count` drafts that `sub` entered."""
+    answer = await api.as_("submitter", sub=sub).post(ENTRIES, json=[body(**fields) for _ in range(count)])
+    assert answer.status_code == 201, answer.text
+    found: list[dict[str, Any]] = answer.json()["items"]
+    return found
+
+
+async def submitted(api: Api, count: int = 1, *, sub: str = "ada", **fields: Any) -> list[str]:
+    """The ids of `count` entries that `sub` submitted."""
+    ids = [entry["id"] for entry in await made(api, count, sub=sub, **fields)]
+    answer = await api.as_("submitter", sub=sub).post(f"{ENTRIES}/submit", json={"ids": ids})
+    assert answer.json()["changed"] == count, answer.text
+    return ids

@@ -45,7 +45,7 @@ demo: install up ## play the main job on a sample; DATA=csv plays that file
 	@PYTHONPATH=deploy:. $(BIN)/python -m examples.demo $(if $(DATA),--data "$(DATA)")
 
 test: install lint ## everything; BACKEND=docker for containers, PYTEST="-k name" for some tests
-	@$(BIN)/pytest -n 2 $(PYTEST)
+	@$(BIN)/pytest -n 2 --dist loadgroup $(PYTEST)
 
 lint: install ## ruff, mypy, import-linter
 	$(BIN)/ruff check

@@ -127,7 +127,7 @@ def all_parts(folder: Path) -> list[Part]:
 
 
 def answers_ok(url: str) -> bool:
-    """Whether a GET is answered with 200. By the standard library: httpx reads certificates that loopback never needs."""
+    """Whether a GET is answered with 200. Not by httpx, which reads certificates that loopback never needs."""
     parts = urlsplit(url)
     connection = HTTPConnection(parts.hostname or HOST, parts.port, timeout=PROBE_SECONDS)
     try:

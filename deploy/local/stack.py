@@ -21,7 +21,6 @@ from local.postgres import Postgres, blocking
 from local.postgres import answers as postgres_answers
 from local.processes import LocalError, Running, wait_until
 from local.services import (
-    Part,
     World,
     all_parts,
     prepare,
@@ -43,7 +42,7 @@ class Stack:
     (host:port) to use in place of own ones.
     """
 
-    def __init__(self, folder: Path, environment: Mapping[str, str] = os.environ) -> None:
+    def __init__(self, folder: Path, environment: Mapping[str, str] = os.environ, *, durable: bool = True) -> None:
         self.folder = folder.absolute()
         self.file = self.folder / "stack.json"
         self.given_postgres = environment.get("POSTGRES", "")
@@ -56,9 +55,16 @@ class Stack:
             self.folder / "postgres",
             port=POSTGRES_PORT,
             keep_port=alive,
+            durable=durable,
             log=logs / "postgres.log",
         )
-        self.kafka = Kafka(self.folder / "kafka", port=KAFKA_PORT, keep_port=alive, log=logs / "kafka.log")
+        self.kafka = Kafka(
+            self.folder / "kafka",
+            port=KAFKA_PORT,
+            keep_port=alive,
+            durable=durable,
+            log=logs / "kafka.log",
+        )
 
     def up(self) -> None:
         """Start what does not run, wait until all is ready, and write `stack.json`."""

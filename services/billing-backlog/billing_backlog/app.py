@@ -1,7 +1,19 @@
 """The HTTP app: every noun's router."""
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
+from billing_backlog.backlog.routes import routes as backlog
+from billing_backlog.checks.routes import routes as checks
+from billing_backlog.contract_lifecycle.routes import routes as contract_lifecycle
+from billing_backlog.contract_lines.routes import routes as contract_lines
+from billing_backlog.contracts.routes import routes as contracts
+from billing_backlog.customers.routes import routes as customers
+from billing_backlog.ledger.routes import contract_routes as summaries
+from billing_backlog.ledger.routes import routes as actuals
+from billing_backlog.postings.routes import routes as postings
+from billing_backlog.price_lists.routes import routes as price_lists
+from billing_backlog.runs.routes import contract_routes as create_invoice
+from billing_backlog.runs.routes import routes as runs
 from billing_backlog.worker import ASKS, HANDLERS
 from proforma.admin import admin_routers
 from proforma.http import create_app
@@ -11,8 +23,23 @@ DESCRIPTION = """
 Contracts and prices, the append-only ledger of actuals, what is waiting to be billed, and the runs and claims that
 put it on invoices.
 """
+NOUNS: list[APIRouter] = [
+    customers,
+    price_lists,
+    contracts,
+    contract_lifecycle,
+    contract_lines,
+    backlog,
+    create_invoice,
+    runs,
+    postings,
+    actuals,
+    summaries,
+    checks,
+]
 
 
 def build_app(runtime: Runtime) -> FastAPI:
     """The service's app."""
-    return create_app(runtime, [*admin_routers(HANDLERS, ASKS)], "Proforma: billing backlog", DESCRIPTION)
+    routers = [*NOUNS, *admin_routers(HANDLERS, ASKS)]
+    return create_app(runtime, routers, "Proforma: billing backlog", DESCRIPTION)

@@ -2,15 +2,24 @@
 
 from collections.abc import Mapping
 
+from billing_backlog.backlog.service import JOBS as BACKLOG_JOBS
+from billing_backlog.checks.service import JOBS as CHECK_JOBS
+from billing_backlog.claims.handlers import HANDLERS as CLAIM_HANDLERS
+from billing_backlog.claims.service import send_again
+from billing_backlog.entries.handlers import HANDLERS as ENTRY_HANDLERS
+from billing_backlog.postings.handlers import HANDLERS as POSTING_HANDLERS
+from billing_backlog.postings.service import ask_again
+from billing_backlog.runs.service import JOBS as RUN_JOBS
 from proforma.handlers import Handlers
 from proforma.runtime import Runtime
 from proforma.waiting import Ask
 from proforma.worker import Work
 
-HANDLERS = Handlers()
-ASKS: Mapping[str, Ask] = {}
+HANDLERS = Handlers(*ENTRY_HANDLERS, *CLAIM_HANDLERS, *POSTING_HANDLERS)
+JOBS = (*BACKLOG_JOBS, *RUN_JOBS, *CHECK_JOBS)
+ASKS: Mapping[str, Ask] = {"claim": send_again, "posting": ask_again}
 
 
 def build_work(_: Runtime) -> Work:
     """The worker's parts."""
-    return Work(handlers=HANDLERS)
+    return Work(handlers=HANDLERS, jobs=JOBS)

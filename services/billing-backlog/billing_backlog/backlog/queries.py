@@ -1,0 +1,101 @@
+"""Reads of the backlog: open items and, where asked for, the ledger's closed ones under the same id."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from billing_backlog.backlog.schemas import ItemFilter
+from proforma.clock import Clock
+from proforma.db import fetch
+
+# Why an item is not ready or will not be picked up. $1 is now; the contract's own day decides what is future.
+REASONS = """array_remove(array[
+  case when i.billing_status = 'cost_only' then 'no_contract_line' end,
+  case when i.billing_status in ('unbilled', 'ready') and i.amount is null then 'no_price' end,
+  case when i.billing_status = 'unbilled' then 'not_ready' end,
+  case when i.billing_status in ('posted', 'canceled', 'on_invoice') then i.billing_status end,
+  case when i.billing_status in ('unbilled', 'ready')
+        and i.date > ($1::timestamptz at time zone coalesce(c.time_zone, 'UTC'))::date then 'future_dated' end,
+  case when not i.has_cost_price and i.billing_status not in ('posted', 'canceled') then 'no_cost_price' end
+], null)"""
+
+_FIELDS = (
+    "id, class, billing_type, date, quantity, unit, price, amount, tax, currency, project, task, resource, role, "
+    "category, product, description, external_description, contract_id, contract_line_id, entry_id, entry_revision"
+)
+OPEN = f"select {_FIELDS}, billing_status, claim_id, has_cost_price, changed_by, changed_at from items"
+CLOSED = f"""
+select {_FIELDS}, billing_status, null::uuid, true, posted_by, posted_at from actuals
+where type = 'unbilled_sales' and reverses is null and billing_status in ('posted', 'canceled')"""
+LIST = """
+select i.*, {reasons} as reasons, coalesce(cl.invoice_id, r.invoice_id) as invoice_id
+from ({source}) i
+left join contracts c on c.id = i.contract_id
+left join claims cl on cl.id = i.claim_id
+left join actuals r on i.billing_status in ('posted', 'canceled') and r.reverses = i.id
+where ($2::uuid is null or i.id > $2) {where}
+order by i.id limit $3
+"""
+OPERATORS = {
+    "contract_id": "i.contract_id = {}",
+    "contract_line_id": "i.contract_line_id = {}",
+    "project": "i.project = {}",
+    "entry_id": "i.entry_id = {}",
+    "item_class": "i.class = {}",
+    "billing_status": "i.billing_status = {}",
+    "billing_type": "i.billing_type = {}",
+    "date_from": "i.date >= {}",
+    "date_to": "i.date <= {}",
+}
+
+
+def conditions(wanted: ItemFilter, first: int) -> tuple[str, list[Any]]:
+    """(SQL beginning with `and`, arguments from `$first` on) of a filter."""
+    parts: list[str] = []
+    values: list[Any] = []
+    for name, form in OPERATORS.items():
+        value = getattr(wanted, name)
+        if value is not None:
+            parts.append(" and " + form.format(f"${first + len(values)}"))
+            values.append(value)
+    if wanted.reason is not None:
+        parts.append(f" and ${first + len(values)} = any({REASONS})")
+        values.append(wanted.reason)
+    return "".join(parts), values
+
+
+def _source(wanted: ItemFilter) -> str:
+    if wanted.billing_status in ("posted", "canceled"):
+        # The columns get their names from the open half, which finds nothing.
+        return f"{OPEN} where false union all {CLOSED}"
+    return f"{OPEN} union all {CLOSED}" if wanted.entry_id else OPEN
+
+
+async def page(
+    session: AsyncSession, clock: Clock, wanted: ItemFilter, after: UUID | None, limit: int
+) -> list[Mapping[str, Any]]:
+    """Up to `limit` items after `after`, sorted by id."""
+    where, values = conditions(wanted, 4)
+    sql = LIST.format(reasons=REASONS, source=_source(wanted), where=where)
+    return [dict(row) for row in await fetch(session, sql, clock.now(), after, limit, *values)]
+
+
+async def matching(session: AsyncSession, clock: Clock, wanted: ItemFilter, most: int) -> list[UUID]:
+    """Ids of open items under a filter, `most` at the most."""
+    where, values = conditions(wanted, 4)
+    sql = MATCHING.format(source=OPEN, where=where)
+    return [row["id"] for row in await fetch(session, sql, clock.now(), None, most, *values)]
+
+
+MATCHING = """
+select i.id from ({source}) i left join contracts c on c.id = i.contract_id
+where $1::timestamptz is not null and $2::uuid is null {where} order by i.id limit $3
+"""
+TARGETS = """
+insert into job_targets (job_id, n, target_id)
+select $2, row_number() over (order by i.contract_id, i.id), i.id
+from items i left join contracts c on c.id = i.contract_id
+where $1::timestamptz is not null {where}
+"""

@@ -1,0 +1,128 @@
+"""Moving items between unbilled and ready, one by one or by the thousand."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from billing_backlog.backlog import queries
+from billing_backlog.backlog.schemas import BulkIn
+from billing_backlog.contracts.queries import lock_contracts
+from proforma import jobs
+from proforma.bodies import BulkResult, JobOut, Refusal
+from proforma.context import Context
+from proforma.db import execute, fetch
+from proforma.jobs import Job, JobProblem, Step
+
+CONTRACTS = "select distinct contract_id from items where id = any($1::uuid[]) and contract_id is not null"
+MOVE = """
+update items set billing_status = $2, changed_by = $4, changed_at = $5
+where id = any($1::uuid[]) and billing_status = $3 and amount is not null returning id
+"""
+STATES = """
+select w.id, coalesce(i.billing_status, a.billing_status) as billing_status,
+       coalesce(i.amount, a.amount) is null as unpriced, coalesce(cl.invoice_id, r.invoice_id) as invoice_id
+from unnest($1::uuid[]) with ordinality w (id, n)
+left join items i on i.id = w.id
+left join claims cl on cl.id = i.claim_id
+left join actuals a on a.id = w.id and a.type = 'unbilled_sales' and a.reverses is null
+left join actuals r on r.reverses = a.id
+order by w.n
+"""
+NEXT_TARGETS = "select n, target_id from job_targets where job_id = $1 and n > $2 order by n limit $3"
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A status verb: from which status to which."""
+
+    verb: str
+    from_status: str
+    to_status: str
+
+
+READY = Move("mark-ready", "unbilled", "ready")
+UNREADY = Move("unmark-ready", "ready", "unbilled")
+
+
+async def move(session: AsyncSession, context: Context, ids: Sequence[UUID], verb: Move) -> BulkResult:
+    """Moves these items; names each that it refuses, with the reason.
+
+    The contracts are locked first and the items are chosen by a statement begun after that: a claim that runs at
+    the same time has then either taken an item or will find it moved (design §5.5).
+    """
+    wanted = list(dict.fromkeys(ids))
+    contracts = [row["contract_id"] for row in await fetch(session, CONTRACTS, wanted)]
+    await lock_contracts(session, contracts)
+    moved = await fetch(session, MOVE, wanted, verb.to_status, verb.from_status, context.actor, context.clock.now())
+    changed = {row["id"] for row in moved}
+    rest = [item_id for item_id in wanted if item_id not in changed]
+    unchanged, refused = 0, []
+    for row in await fetch(session, STATES, rest):
+        if row["billing_status"] == verb.to_status:
+            unchanged += 1
+        else:
+            refused.append(_refusal(row["id"], row["billing_status"], row["unpriced"], row["invoice_id"], verb))
+    return BulkResult(changed=len(changed), unchanged=unchanged, refused=refused)
+
+
+def _refusal(item_id: UUID, status: str | None, unpriced: bool, invoice_id: UUID | None, verb: Move) -> Refusal:
+    where = f" (invoice {invoice_id})" if invoice_id else ""
+    if status is None:
+        return Refusal(id=item_id, reason="wrong_state", detail="there is no such item")
+    if status == "cost_only":
+        return Refusal(id=item_id, reason="no_contract_line", detail="no contract line takes this work")
+    if status == verb.from_status and unpriced:
+        return Refusal(id=item_id, reason="no_price", detail="no rate was found; what has no price cannot become ready")
+    reason = status if status in ("on_invoice", "posted", "canceled") else "wrong_state"
+    return Refusal(
+        id=item_id, reason=reason, detail=f"the item is {status}{where}, {verb.verb} takes {verb.from_status}"
+    )
+
+
+async def bulk(session: AsyncSession, context: Context, body: BulkIn, verb: Move) -> BulkResult | JobOut:
+    """The bulk call: done at once up to 1,000 things, as a job above."""
+    if body.ids is not None:
+        return await move(session, context, body.ids, verb)
+    if body.filter is None:  # pragma: no cover - the schema wants one of both
+        raise ValueError("either ids or filter")
+    most = context.limits.batch_max
+    ids = await queries.matching(session, context.clock, body.filter, most + 1)
+    if len(ids) <= most:
+        return await move(session, context, ids, verb)
+    params = {"filter": body.filter.model_dump(mode="json", by_alias=True, exclude_none=True)}
+    return await jobs.start(session, context, f"backlog.{verb.verb}", params)
+
+
+class MoveJob:
+    """A status verb over more than 1,000 items: the items are fixed in the first step, moved 1,000 at a time."""
+
+    def __init__(self, verb: Move) -> None:
+        self._verb = verb
+        self.name = f"backlog.{verb.verb}"
+
+    async def plan(self, session: AsyncSession, context: Context, job: Job) -> int:
+        body = BulkIn.model_validate({"filter": job.params["filter"]})
+        if body.filter is None:  # pragma: no cover - the schema wants one of both
+            raise ValueError("no filter")
+        where, values = queries.conditions(body.filter, 3)
+        return await execute(session, queries.TARGETS.format(where=where), context.clock.now(), job.id, *values)
+
+    async def step(self, session: AsyncSession, context: Context, job: Job) -> Step:
+        at = job.state.get("at", 0)
+        rows = await fetch(session, NEXT_TARGETS, job.id, at, context.limits.job_step_max)
+        if not rows:
+            unchanged = job.state.get("unchanged", 0)
+            return Step(finished=True, result={"changed": job.state.get("changed", 0), "unchanged": unchanged})
+        result = await move(session, context, [row["target_id"] for row in rows], self._verb)
+        state = {
+            "at": rows[-1]["n"],
+            "changed": job.state.get("changed", 0) + result.changed,
+            "unchanged": job.state.get("unchanged", 0) + result.unchanged,
+        }
+        problems = [JobProblem(one.reason, one.detail, target_id=one.id) for one in result.refused]
+        return Step(done=len(rows), problems=problems, state=state)
+
+
+JOBS = (MoveJob(READY), MoveJob(UNREADY))

@@ -1,0 +1,120 @@
+"""Bodies of the ledger: actuals, their lineage, and the summary of a contract."""
+
+from datetime import date, datetime
+from typing import Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from proforma.bodies import Code, Input, Output
+from proforma.events.billing_backlog import ItemClass
+from proforma.events.time_expense import BillingType
+from proforma.money import Amount, Price, SignedQuantity
+
+ActualType = Literal["cost", "unbilled_sales", "billed_sales"]
+Cause = Literal["approve", "confirm", "close"]
+
+
+class ActualOut(Output):
+    """One ledger row; nothing of it ever changes but `billing_status` and `adjustment`.
+
+    A reversal has the quantity negated and names its original in `reverses`; a billed row names the unbilled one that
+    it replaces. `rate_id`: the rate that priced it; price and amount are null where none was found.
+    """
+
+    id: UUID
+    type: ActualType
+    item_class: ItemClass = Field(alias="class")
+    billing_type: BillingType | None
+    cause: Cause
+    accounting_date: date
+    date: date
+    posted_at: datetime
+    posted_by: str
+    quantity: SignedQuantity
+    unit: str
+    price: Price | None
+    amount: Amount | None
+    tax: Amount | None
+    currency: str | None
+    rate_id: UUID | None
+    project: str | None
+    task: str | None
+    resource: str | None
+    role: str | None
+    category: str | None
+    product: str | None
+    description: str | None
+    external_description: str | None
+    contract_id: UUID | None
+    contract_line_id: UUID | None
+    entry_id: UUID | None
+    entry_revision: int | None
+    invoice_id: UUID | None
+    invoice_detail_id: UUID | None
+    reverses: UUID | None
+    replaces: UUID | None
+    billing_status: Literal["unbilled", "ready", "on_invoice", "posted", "canceled", "cost_only"] | None
+    adjustment: Literal["adjusted", "unadjustable"] | None
+
+
+class ActualQuery(Input):
+    """The list's filters."""
+
+    type: ActualType | None = None
+    item_class: ItemClass | None = Field(default=None, alias="class")
+    billing_type: BillingType | None = None
+    cause: Cause | None = None
+    contract_id: UUID | None = None
+    contract_line_id: UUID | None = None
+    project: Code | None = None
+    entry_id: UUID | None = None
+    invoice_id: UUID | None = None
+    invoice_detail_id: UUID | None = None
+    reverses: UUID | None = None
+    date_from: date | None = None
+    date_to: date | None = None
+    limit: int = Field(default=100, ge=1, le=1000)
+    after: str | None = Field(default=None, max_length=512)
+
+
+class LineageOut(Output):
+    """Everything that is tied to a row, oldest first: its entry's rows, reversals, billed rows, and the invoice."""
+
+    actual_id: UUID
+    entry_id: UUID | None
+    invoice_ids: list[UUID]
+    actuals: list[ActualOut]
+
+
+class Figures(Output):
+    """Sums of one contract line, or of all. Amounts are chargeable only, cost apart; quantities are hours.
+
+    `remaining` is the contract value less what is billed; both are null on time and material, which has no ceiling.
+    """
+
+    contract_value: Amount | None
+    cost: Amount
+    unbilled: Amount
+    ready: Amount
+    on_draft: Amount
+    billed: Amount
+    remaining: Amount | None
+    unpriced_items: int
+
+
+class LineSummary(Figures):
+    """One contract line."""
+
+    contract_line_id: UUID
+    name: str
+
+
+class SummaryOut(Output):
+    """Where a contract stands, in its currency; costs in `cost_currency`, null where there is more than one."""
+
+    contract_id: UUID
+    currency: str
+    cost_currency: str | None
+    total: Figures
+    lines: list[LineSummary]

@@ -1,0 +1,231 @@
+"""Runs: manual (one contract, or many as a job) and scheduled (a contract's due lines of one date)."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from billing_backlog.claims.service import ClaimRequest, Taken, claim
+from billing_backlog.contracts.queries import lock_contracts
+from billing_backlog.runs import queries
+from billing_backlog.runs.schemas import CreateInvoiceIn, CreateInvoicesIn, RunOut
+from proforma import jobs
+from proforma.bodies import JobOut
+from proforma.clock import derived_id, today
+from proforma.context import Context
+from proforma.db import execute, fetch
+from proforma.errors import Conflict, Invalid, NotFound
+from proforma.jobs import Job, JobProblem, Step
+
+INSERT_RUNS = """
+insert into runs (id, kind, contract_id, run_date, cut_off, named_items, status, reason, created_at, created_by,
+                  updated_at)
+select i, $7, c, d, o, $8, s, case when s = 'skipped' then 'nothing_to_bill' end, $9, $10, $9
+from unnest($1::uuid[], $2::uuid[], $3::date[], $4::date[], $5::text[], $6::int[]) rows (i, c, d, o, s, n) order by n
+on conflict (id) do update set updated_at = excluded.updated_at, version = runs.version + 1,
+  status = case when excluded.status = 'claimed' then 'claimed' else runs.status end,
+  reason = case when excluded.status = 'claimed' then null else runs.reason end
+"""
+INSERT_LINES = """
+insert into run_lines (run_id, contract_line_id, cut_off, items, amount, left_out)
+select * from unnest($1::uuid[], $2::uuid[], $3::date[], $4::int[], $5::numeric[], $6::text[])
+on conflict (run_id, contract_line_id) do update set cut_off = greatest(run_lines.cut_off, excluded.cut_off),
+  items = run_lines.items + excluded.items, amount = run_lines.amount + excluded.amount, left_out = excluded.left_out
+"""
+LINES_OF = "select id, contract_id from contract_lines where contract_id = any($1::uuid[]) order by id"
+PLAN = """
+insert into job_targets (job_id, n, target_id)
+select $1, row_number() over (order by c.id), c.id from contracts c
+where case when $2::uuid[] is null
+  then c.status = 'active' and ($3::uuid is null or c.customer_id = $3) and ($4::text is null or c.external_id = $4)
+  else c.id = any($2) end
+"""
+TARGETS = "select n, target_id from job_targets where job_id = $1 and n > $2 order by n limit $3"
+
+
+@dataclass(frozen=True, slots=True)
+class RunLine:
+    """A due line of a scheduled run: work dated up to `cut_off` (inclusive) is taken."""
+
+    contract_line_id: UUID
+    cut_off: date
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutcome:
+    """What a run took, by contract line; `claim_id` None: nothing was to bill."""
+
+    run_id: UUID
+    claim_id: UUID | None
+    taken: Mapping[UUID, Taken]
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """A run about to take place."""
+
+    run_id: UUID
+    kind: str
+    contract_id: UUID
+    run_date: date
+    cut_offs: Mapping[UUID, date]
+    cut_off: date | None = None
+    claim_id: UUID = field(kw_only=True)
+
+
+def scheduled_run_id(contract_id: UUID, run_date: date) -> UUID:
+    """The one run of a contract's scheduled work of a date: every line that is due joins it."""
+    return derived_id("run", contract_id, run_date)
+
+
+async def run_scheduled(
+    session: AsyncSession, context: Context, contract_id: UUID, run_date: date, lines: Sequence[RunLine]
+) -> RunOutcome:
+    """Runs a contract's due lines of one date; later lines of the same date join the same run.
+
+    Raises NotFound or Conflict (`contract_not_active`). The caller has seen to it that each line runs once.
+    """
+    contract = (await _active(session, [contract_id]))[contract_id]
+    if run_date > today(context.clock, contract["time_zone"]):
+        raise Conflict(f"the run date {run_date} has not come yet", reason="future_dated")
+    plan = _Plan(
+        scheduled_run_id(contract_id, run_date), "scheduled", contract_id, run_date,
+        {line.contract_line_id: line.cut_off for line in lines}, claim_id=context.ids(),
+    )  # fmt: skip
+    taken = await _run(session, context, [plan])
+    lines_taken = taken.get(plan.claim_id, {})
+    return RunOutcome(plan.run_id, plan.claim_id if lines_taken else None, lines_taken)
+
+
+async def create_invoice(session: AsyncSession, context: Context, contract_id: UUID, body: CreateInvoiceIn) -> RunOut:
+    """A manual run of one contract: everything ready and dated up to the cut-off, or only the named items."""
+    run_id = context.once_id()
+    contract = (await _active(session, [contract_id]))[contract_id]
+    run_date, cut_off = _dates(context, contract, body.run_date, body.cut_off)
+    await _run(
+        session, context, await _manual(session, context, [(run_id, contract_id, run_date, cut_off)]), body.item_ids
+    )
+    found = await queries.run_by_id(session, run_id)
+    if found is None:  # pragma: no cover - inserted above
+        raise NotFound(f"no run {run_id}")
+    return found
+
+
+async def create_invoices(session: AsyncSession, context: Context, body: CreateInvoicesIn) -> JobOut:
+    """Manual runs of many contracts, as a job: 50 contracts a transaction."""
+    return await jobs.start(session, context, CreateInvoicesJob.name, body.model_dump(mode="json", exclude_none=True))
+
+
+def _dates(
+    context: Context, contract: Mapping[str, Any], run_date: date | None, cut_off: date | None
+) -> tuple[date, date]:
+    now = today(context.clock, contract["time_zone"])
+    run = run_date or now
+    if run > now:
+        raise Invalid.field("/run_date", f"not in the future of the contract, whose day is {now}")
+    # What lies in the future is never billed, whatever the cut-off says.
+    return run, min(cut_off or run, now)
+
+
+async def _active(session: AsyncSession, ids: Sequence[UUID]) -> dict[UUID, Mapping[str, Any]]:
+    rows = {row["id"]: row for row in await lock_contracts(session, ids)}
+    for contract_id in ids:
+        if contract_id not in rows:
+            raise NotFound(f"no contract {contract_id}")
+        if rows[contract_id]["status"] != "active":
+            raise Conflict(f"the contract is {rows[contract_id]['status']}", reason="contract_not_active")
+    return rows
+
+
+async def _manual(
+    session: AsyncSession, context: Context, runs: Sequence[tuple[UUID, UUID, date, date]]
+) -> list[_Plan]:
+    lines: dict[UUID, list[UUID]] = {contract_id: [] for _, contract_id, _, _ in runs}
+    for row in await fetch(session, LINES_OF, list(lines)):
+        lines[row["contract_id"]].append(row["id"])
+    return [
+        _Plan(run_id, "manual", contract_id, run_date, dict.fromkeys(lines[contract_id], cut_off), cut_off,
+              claim_id=context.ids())
+        for run_id, contract_id, run_date, cut_off in runs
+    ]  # fmt: skip
+
+
+async def _run(
+    session: AsyncSession, context: Context, plans: Sequence[_Plan], item_ids: Sequence[UUID] | None = None
+) -> dict[UUID, dict[UUID, Taken]]:
+    """Claims and keeps the runs' own record; the contracts are locked. Returns what was taken, by claim and line."""
+    requests = [
+        ClaimRequest(one.claim_id, one.run_id, one.kind, one.run_date, one.contract_id, one.cut_offs) for one in plans
+    ]
+    taken = await claim(session, context, requests, item_ids)
+    now = context.clock.now()
+    await execute(
+        session, INSERT_RUNS,
+        [one.run_id for one in plans], [one.contract_id for one in plans], [one.run_date for one in plans],
+        [one.cut_off for one in plans], ["claimed" if one.claim_id in taken else "skipped" for one in plans],
+        list(range(len(plans))), plans[0].kind, item_ids is not None, now, context.actor,
+    )  # fmt: skip
+    lines = [(one.run_id, one.contract_id, line, cut) for one in plans for line, cut in one.cut_offs.items()]
+    left = await queries.left_out_counts(session, now, lines)
+    by_run = {one.run_id: taken.get(one.claim_id, {}) for one in plans}
+    took = [by_run[run_id].get(line, Taken(0, Decimal(0))) for run_id, _, line, _ in lines]
+    await execute(
+        session, INSERT_LINES,
+        [run_id for run_id, _, _, _ in lines], [line for _, _, line, _ in lines], [cut for _, _, _, cut in lines],
+        [one.items for one in took], [one.amount for one in took],
+        [json.dumps(left.get((run_id, line), {})) for run_id, _, line, _ in lines],
+    )  # fmt: skip
+    return taken
+
+
+class CreateInvoicesJob:
+    """Bulk create-invoice. A contract's run has the UUIDv5 of (job, contract): a step repeated makes nothing twice."""
+
+    name = "contracts.create-invoice"
+
+    async def plan(self, session: AsyncSession, context: Context, job: Job) -> int:
+        wanted = CreateInvoicesIn.model_validate(job.params)
+        customer = wanted.filter.customer_id if wanted.filter else None
+        external = wanted.filter.external_id if wanted.filter else None
+        return await execute(session, PLAN, job.id, wanted.ids, customer, external)
+
+    async def step(self, session: AsyncSession, context: Context, job: Job) -> Step:
+        targets = await fetch(session, TARGETS, job.id, job.state.get("at", 0), context.limits.claim_contracts_max)
+        counted = {name: job.state.get(name, 0) for name in ("claimed", "skipped")}
+        if not targets:
+            return Step(finished=True, result={**counted, "refused": job.refused})
+        wanted = CreateInvoicesIn.model_validate(job.params)
+        ids = [row["target_id"] for row in targets]
+        rows = {row["id"]: row for row in await lock_contracts(session, ids)}
+        problems, runs = [], []
+        for contract_id in ids:
+            problem = _problem(context, contract_id, rows.get(contract_id), wanted)
+            if problem is not None:
+                problems.append(problem)
+                continue
+            run_date, cut_off = _dates(context, rows[contract_id], wanted.run_date, wanted.cut_off)
+            runs.append((derived_id(job.id, contract_id), contract_id, run_date, cut_off))
+        taken = await _run(session, context, await _manual(session, context, runs)) if runs else {}
+        counted["claimed"] += len(taken)
+        counted["skipped"] += len(runs) - len(taken)
+        return Step(done=len(targets), problems=problems, state={"at": targets[-1]["n"], **counted})
+
+
+def _problem(
+    context: Context, contract_id: UUID, contract: Mapping[str, Any] | None, wanted: CreateInvoicesIn
+) -> JobProblem | None:
+    if contract is None:
+        return JobProblem("wrong_state", "there is no such contract", target_id=contract_id)
+    if contract["status"] != "active":
+        return JobProblem("contract_not_active", f"the contract is {contract['status']}", target_id=contract_id)
+    if wanted.run_date and wanted.run_date > today(context.clock, contract["time_zone"]):
+        return JobProblem("future_dated", "the run date lies in the contract's future", target_id=contract_id)
+    return None
+
+
+JOBS = (CreateInvoicesJob(),)

@@ -155,3 +155,8 @@ OneOrMany = Annotated[
 def as_list(body: T | Sequence[T]) -> list[T]:
     """The objects of a create, whether one or an array was sent."""
     return list(body) if isinstance(body, list) else [body]  # type: ignore[list-item]
+
+
+def by_pointer(body: T | list[T]) -> dict[str, T]:
+    """The objects of a create, in order, by their JSON pointer: "" for one object; "/0", "/1" ... for an array's."""
+    return {f"/{n}": one for n, one in enumerate(body)} if isinstance(body, list) else {"": body}

@@ -1,5 +1,6 @@
 """The tables' base class: metadata of this service alone, and the columns that every resource has."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -28,3 +29,20 @@ class ResourceRow(Base):
     created_at: datetime = Field(sa_type=INSTANT)
     created_by: str = Field(sa_type=TEXT)
     updated_at: datetime = Field(sa_type=INSTANT)
+
+    def change(self, changes: Mapping[str, Any], now: datetime) -> bool:
+        """Sets what differs and raises the version once; False, and nothing raised, when all is as it was.
+
+        An edit that changes nothing keeps the version: the next caller's ETag still stands for what they read.
+        """
+        different = {name: value for name, value in changes.items() if getattr(self, name) != value}
+        for name, value in different.items():
+            setattr(self, name, value)
+        if different:
+            self.touch(now)
+        return bool(different)
+
+    def touch(self, now: datetime) -> None:
+        """A new version of the row, for a change that lies beside it as well."""
+        self.version += 1
+        self.updated_at = now

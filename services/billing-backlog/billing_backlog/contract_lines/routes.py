@@ -1,0 +1,73 @@
+"""HTTP of contract lines."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Query, Response
+
+from billing_backlog.contract_lines import queries, service
+from billing_backlog.contract_lines.schemas import (
+    ContractLineFilter,
+    ContractLineIn,
+    ContractLineOut,
+    ContractLinePatch,
+)
+from proforma import pages
+from proforma.auth import ROLES, role
+from proforma.bodies import Items, OneOrMany, Page, by_pointer
+from proforma.http import Ctx, IfMatch, Tx, etag, router
+from proforma.problems import problems
+
+READ = role(*ROLES)
+WRITE = role("biller", "manager")
+
+routes = router("/v1/contract-lines", "contract lines")
+
+
+@routes.post("", status_code=201, dependencies=[WRITE], responses=problems(409, 413))
+async def create_contract_line(
+    body: OneOrMany[ContractLineIn], session: Tx, context: Ctx, response: Response
+) -> ContractLineOut | Items[ContractLineOut]:
+    """Makes one line, or an array of them: all or nothing.
+
+    On an active contract it takes effect at once: refused when it would take work that lies on another line.
+    """
+    rows = await service.create_lines(session, context, by_pointer(body))
+    made = [ContractLineOut.model_validate(row) for row in rows]
+    if isinstance(body, list):
+        return Items(items=made)
+    response.headers["Location"] = f"/v1/contract-lines/{made[0].id}"
+    etag(response, made[0].version)
+    return made[0]
+
+
+@routes.get("", dependencies=[READ])
+async def list_contract_lines(wanted: Annotated[ContractLineFilter, Query()], session: Tx) -> Page[ContractLineOut]:
+    """Contract lines, by id."""
+    rows, following = pages.cut(await queries.page(session, wanted), wanted.limit, lambda row: row["id"])
+    return Page(items=[ContractLineOut.model_validate(dict(row)) for row in rows], next=following)
+
+
+@routes.get("/{contract_line_id}", dependencies=[READ], responses=problems(404))
+async def show_contract_line(contract_line_id: UUID, session: Tx, response: Response) -> ContractLineOut:
+    """One contract line."""
+    row = await queries.get_line(session, contract_line_id)
+    etag(response, row.version)
+    return ContractLineOut.model_validate(row)
+
+
+@routes.patch("/{contract_line_id}", dependencies=[WRITE], responses=problems(404, 409, 412, 413, 428))
+async def change_contract_line(
+    *, contract_line_id: UUID, body: ContractLinePatch, expected: IfMatch, session: Tx, context: Ctx, response: Response
+) -> ContractLineOut:
+    """Edits a line of a draft or active contract. Approvals from now on follow it; what is posted stays."""
+    row = await service.change_line(session, context, contract_line_id, expected, body)
+    etag(response, row.version)
+    return ContractLineOut.model_validate(row)
+
+
+@routes.delete("/{contract_line_id}", status_code=204, dependencies=[WRITE], responses=problems(404, 409, 412, 428))
+async def delete_contract_line(contract_line_id: UUID, expected: IfMatch, session: Tx) -> Response:
+    """Deletes a line that no work is on."""
+    await service.delete_line(session, contract_line_id, expected)
+    return Response(status_code=204)

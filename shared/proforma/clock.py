@@ -1,7 +1,7 @@
 """Time and fresh ids: passed in everywhere, so that a test can drive both and nothing else reads them."""
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Protocol
 from uuid import NAMESPACE_URL, UUID, uuid5
 from zoneinfo import ZoneInfo
@@ -43,6 +43,22 @@ class SetClock:
 def today(clock: Clock, zone: str = "UTC") -> date:
     """The calendar day in `zone` (IANA name): business dates have no time zone of their own, their contract has."""
     return clock.now().astimezone(ZoneInfo(zone)).date()
+
+
+def day_begins(day: date, zone: str) -> datetime:
+    """The first instant (UTC) at which it is `day` in `zone` (IANA).
+
+    Where clocks skip midnight (Beirut, Cairo, Havana, Santiago) the day begins at 01:00 local time, and where a whole
+    day is skipped (Apia, 30 December 2011) with the day after it. Where midnight comes twice, the first one counts.
+    Raises ValueError for a zone that is none, OverflowError at the ends of the calendar.
+    """
+    try:
+        rules = ZoneInfo(zone)
+    except (KeyError, OSError) as error:
+        # "Europe" is a folder of the zone files: its OSError would look like a database that is away.
+        raise ValueError(f"{zone!r} is not a time zone") from error
+    # fold=0 reads a skipped time with the offset before the change: that is the instant of the change itself.
+    return datetime.combine(day, time.min, tzinfo=rules).astimezone(UTC)
 
 
 Ids = Callable[[], UUID]

@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from proforma.bodies import Page
+from proforma.clock import day_begins
 from proforma.context import Context
 from proforma.db import fetch
 from proforma.errors import BrokenRule, NotFound
@@ -16,7 +17,6 @@ from scheduler.schedules.rules import newest
 from scheduler.schedules.schemas import ScheduleFilter, ScheduleOut, ScheduleRowOut, ScheduleWithRows
 from scheduler.schedules.tables import Schedule
 from scheduler.triggers import service as triggers
-from scheduler.triggers.rules import day_begins
 
 
 async def take(session: AsyncSession, context: Context, said: Iterable[ScheduleChanged | ScheduleEnded]) -> None:

@@ -93,6 +93,8 @@ def _folder(backend: Backend) -> Path:
         if owner.isdigit() and not psutil.pid_exists(int(owner)):
             shutil.rmtree(left, ignore_errors=True)
     folder = Path(tempfile.mkdtemp(prefix=f"{FOLDER_PREFIX}{os.getpid()}-", dir=base))
+    # PostgreSQL runs as another user where we are root, and must get through.
+    folder.chmod(0o711)
     backend._endings.append(lambda: shutil.rmtree(folder, ignore_errors=True))
     return folder
 

@@ -79,8 +79,6 @@ _SALES = {
         "designer": "18075", "developer": "17125", "tester": "14775",
     },
 }  # fmt: skip
-# The most specific rate wins: one person is sold at a price of her own.
-_SALES_OF_ONE = {"EUR": ("amara.okafor", "architect", "175.00")}
 
 
 def price_lists() -> list[dict[str, Any]]:
@@ -91,7 +89,7 @@ def price_lists() -> list[dict[str, Any]]:
             "name": f"Services 2026 in {currency}",
             "kind": "sales",
             "currency": currency,
-            "rates": [*_rates(rates), *_rates_of_one(currency)],
+            "rates": _rates(rates),
         }
         for currency, rates in _SALES.items()
     ]
@@ -104,13 +102,6 @@ def price_lists() -> list[dict[str, Any]]:
 
 def _rates(prices: dict[str, str]) -> list[dict[str, str]]:
     return [{"class": "time", "role": role, "price": price} for role, price in prices.items()]
-
-
-def _rates_of_one(currency: str) -> list[dict[str, str]]:
-    if currency not in _SALES_OF_ONE:
-        return []
-    resource, role, price = _SALES_OF_ONE[currency]
-    return [{"class": "time", "role": role, "resource": resource, "price": price}]
 
 
 # Currency and time zone of a customer's contracts.

@@ -1,0 +1,27 @@
+"""Invoicing's HTTP interface."""
+
+from fastapi import FastAPI
+
+from invoicing.claims.routes import routes as claims
+from invoicing.confirmation.routes import routes as confirmation
+from invoicing.details.routes import routes as details
+from invoicing.documents.routes import routes as documents
+from invoicing.invoices.routes import routes as invoices
+from invoicing.postings.service import ask_again
+from invoicing.worker import HANDLERS
+from proforma.admin import admin_routers
+from proforma.http import create_app
+from proforma.runtime import Runtime
+
+DESCRIPTION = """Proforma invoices: drafted from claimed items, reviewed, confirmed once and never changed after that.
+
+Every change of an invoice, its lines or its details raises its `version`; confirming names the version that was
+reviewed. Removing, dropping and discarding give items back to the billing backlog.
+"""
+ASKS = {"posting_pending": ask_again}
+
+
+def build_app(runtime: Runtime) -> FastAPI:
+    """The app with every route of the service."""
+    nouns = [invoices, documents, details, claims, confirmation]
+    return create_app(runtime, [*nouns, *admin_routers(HANDLERS, ASKS)], "Proforma invoicing", DESCRIPTION)

@@ -1,0 +1,45 @@
+"""When an invoice may be confirmed, and what stands in the way."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from invoicing.invoices.rules import EDITABLE
+from proforma.errors import Conflict, NotFound, Problem, Stale
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why an invoice is not confirmed: `reason` for a program, `detail` for a person."""
+
+    reason: Literal["not_found", "wrong_state", "stale", "no_details"]
+    detail: str
+
+    def problem(self) -> Problem:
+        """The same refusal as the answer to a call for one invoice."""
+        if self.reason == "not_found":
+            return NotFound(self.detail)
+        if self.reason == "stale":
+            return Stale(self.detail)
+        return Conflict(self.detail, reason=self.reason)
+
+
+def refusal(invoice: Mapping[str, Any] | None, version: int) -> Refused | None:
+    """Why `version` of the invoice cannot be confirmed; None when it can.
+
+    The state is looked at before the version: who comes second hears that it is confirmed, not that it changed.
+    """
+    if invoice is None:
+        return Refused("not_found", "there is no such invoice")
+    if invoice["status"] not in EDITABLE:
+        return Refused("wrong_state", f"the invoice is {invoice['status']}; to confirm it must be draft or in_review")
+    if invoice["version"] != version:
+        return Refused("stale", f"the invoice is at version {invoice['version']}, you reviewed {version}")
+    if invoice["details"] == 0:
+        return Refused("no_details", "the invoice has no detail")
+    return None
+
+
+def chunk_counts(details: int, most: int) -> int:
+    """How many chunks of at most `most` details an invoice is told in."""
+    return -(-details // most)

@@ -1,0 +1,66 @@
+"""HTTP of an invoice's lines and details."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends, Header, Query, Response
+
+from invoicing.details import queries, service
+from invoicing.details.schemas import DetailOut, LineOut, RemoveIn
+from invoicing.invoices import queries as invoices
+from invoicing.invoices.routes import EDITORS, READERS
+from invoicing.invoices.schemas import PageQuery
+from proforma import pages
+from proforma.auth import role
+from proforma.bodies import BulkResult, Page
+from proforma.http import Ctx, IfMatch, Tx, etag, if_match, router
+from proforma.problems import problems
+
+routes = router("/v1/invoices/{invoice_id}", "invoices")
+
+
+async def _if_match(
+    value: Annotated[str | None, Header(alias="If-Match", description="The invoice's ETag, checked when sent.")] = None,
+) -> int | None:
+    return None if value is None else await if_match(value)
+
+
+@routes.get("/lines", dependencies=[role(*READERS)], responses=problems(404))
+async def list_lines(invoice_id: UUID, session: Tx, wanted: Annotated[PageQuery, Query()]) -> Page[LineOut]:
+    """One line per contract line, also where nothing of it is billed."""
+    invoice = await invoices.one(session, invoice_id)
+    rows = await queries.lines(session, invoice_id, pages.after_id(wanted.after), wanted.limit)
+    page, following = pages.cut(rows, wanted.limit, lambda row: row["id"])
+    return Page(items=[LineOut.model_validate({**row, "currency": invoice.currency}) for row in page], next=following)
+
+
+@routes.get("/details", dependencies=[role(*READERS)], responses=problems(404))
+async def list_details(invoice_id: UUID, session: Tx, wanted: Annotated[PageQuery, Query()]) -> Page[DetailOut]:
+    """The billed items, in the order in which they came."""
+    invoice = await invoices.one(session, invoice_id)
+    rows = await queries.page(session, invoice_id, pages.after_id(wanted.after), wanted.limit)
+    page, following = pages.cut(rows, wanted.limit, lambda row: row["id"])
+    return Page(items=[DetailOut.model_validate({**row, "currency": invoice.currency}) for row in page], next=following)
+
+
+@routes.delete(
+    "/details/{detail_id}", status_code=204, dependencies=[role(*EDITORS)], responses=problems(404, 409, 412, 428)
+)
+async def remove_detail(invoice_id: UUID, detail_id: UUID, session: Tx, context: Ctx, expected: IfMatch) -> Response:
+    """Removes one detail from a draft; its item is ready again. ETag and If-Match are the invoice's."""
+    invoice = await service.remove_one(session, context, invoice_id, detail_id, expected)
+    response = Response(status_code=204)
+    etag(response, invoice.version)
+    return response
+
+
+@routes.post("/details/remove", dependencies=[role(*EDITORS)], responses=problems(404, 409, 412, 413))
+async def remove_details(
+    invoice_id: UUID,
+    body: RemoveIn,
+    session: Tx,
+    context: Ctx,
+    expected: Annotated[int | None, Depends(_if_match)],
+) -> BulkResult:
+    """Removes details from a draft; their items are ready again. Ids that the invoice does not have are unchanged."""
+    return await service.remove_many(session, context, invoice_id, body.ids, expected)

@@ -1,8 +1,12 @@
 """What the tests of this service start from: bodies of entries, and ways to make some."""
 
+import asyncio
 from typing import Any
 
+from proforma.jobs import JobRunner
+from proforma.runtime import Runtime
 from tests.support.api import Api
+from time_expense.worker import build_work
 
 ENTRIES = "/v1/entries"
 
@@ -35,3 +39,10 @@ async def submitted(api: Api, count: int = 1, *, sub: str = "ada", **fields: Any
     answer = await api.as_("submitter", sub=sub).post(f"{ENTRIES}/submit", json={"ids": ids})
     assert answer.json()["changed"] == count, answer.text
     return ids
+
+
+async def finish(runtime: Runtime) -> None:
+    """Works on every job until none is left."""
+    runner = JobRunner(runtime.database, runtime.context(), build_work(runtime).jobs)
+    while await runner.run_next(asyncio.Event()):
+        pass

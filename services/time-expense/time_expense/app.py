@@ -7,6 +7,8 @@ from proforma.http import create_app
 from proforma.runtime import Runtime
 from time_expense.approvals.routes import routes as approvals
 from time_expense.entries.routes import routes as entries
+from time_expense.imports.routes import PATH as IMPORT
+from time_expense.imports.routes import routes as imports
 from time_expense.worker import HANDLERS
 
 DESCRIPTION = """
@@ -16,5 +18,6 @@ Time entries, from draft to their first approval. What is approved goes to the b
 
 def build_app(runtime: Runtime) -> FastAPI:
     """The service's app."""
-    routers = [approvals, entries, *admin_routers(HANDLERS)]
-    return create_app(runtime, routers, "Proforma: time and expense", DESCRIPTION)
+    # Verbs first: in /v1/entries/{id} they would be read as ids.
+    routers = [approvals, imports, entries, *admin_routers(HANDLERS)]
+    return create_app(runtime, routers, "Proforma: time and expense", DESCRIPTION, streamed=[IMPORT])

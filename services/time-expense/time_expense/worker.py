@@ -1,13 +1,40 @@
-"""What the worker does besides sending events: jobs."""
+"""What the worker does besides sending events: jobs, and taking uploads away that are done with."""
+
+import asyncio
+
+import asyncpg
+from sqlalchemy.exc import DBAPIError
 
 from proforma.handlers import Handlers
 from proforma.runtime import Runtime
+from proforma.telemetry import logger
 from proforma.worker import Work
 from time_expense.approvals.handlers import JOBS as MOVES
+from time_expense.imports.handlers import JOBS as IMPORTS
+from time_expense.uploads.service import drop_finished
+
+SWEEP_S = 60
 
 HANDLERS = Handlers()
+
+log = logger()
 
 
 def build_work(_: Runtime) -> Work:
     """The worker's parts."""
-    return Work(handlers=HANDLERS, jobs=MOVES)
+    return Work(handlers=HANDLERS, jobs=[*MOVES, *IMPORTS], loops=[sweep])
+
+
+async def sweep(runtime: Runtime, stop: asyncio.Event) -> None:
+    """Takes uploads away whose jobs are over, also of those that failed or were canceled."""
+    while not stop.is_set():
+        try:
+            async with runtime.database.transaction() as session:
+                await drop_finished(session)
+        except (OSError, TimeoutError, DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            log.warning("uploads.sweep", problem=str(error))
+        try:
+            async with asyncio.timeout(SWEEP_S):
+                await stop.wait()
+        except TimeoutError:
+            continue

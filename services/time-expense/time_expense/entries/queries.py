@@ -120,19 +120,6 @@ async def note(session: AsyncSession, rows: Sequence[HistoryRow]) -> None:
     await copy(session, "entry_history", _HISTORY, [tuple(getattr(row, name) for name in _HISTORY) for row in rows])
 
 
-def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, dict[str, str | None]]:
-    """The fields that differ, as the history keeps them."""
-    return {
-        name: {"before": _text(before[name]), "after": _text(value)}
-        for name, value in after.items()
-        if before[name] != value
-    }
-
-
 def changes_text(changes: Mapping[str, Any]) -> str | None:
     """The history's text of some changes; None for none."""
     return json.dumps(changes) if changes else None
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)

@@ -1,8 +1,9 @@
 """What an entry is, who owns it, and who sees it. The words are the API's (§2 of its reference)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from proforma.context import Principal
 from proforma.errors import Conflict
@@ -80,3 +81,16 @@ def editing(who: Principal) -> Scope:
 def deciding(who: Principal) -> Scope:
     """What the caller may approve and reject: the projects that the token names, unless admin."""
     return Scope() if who.may("admin") else Scope(projects=who.projects)
+
+
+def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, dict[str, str | None]]:
+    """The fields that differ, as the history keeps them."""
+    return {
+        name: {"before": _text(before[name]), "after": _text(value)}
+        for name, value in after.items()
+        if before[name] != value
+    }
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)

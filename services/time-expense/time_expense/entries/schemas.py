@@ -13,6 +13,8 @@ from proforma.events.time_expense import BillingType
 from proforma.money import Quantity, QuantityFromZero
 from time_expense.entries.rules import HOURS_MAX, HUNDREDTH, EntryClass, Status
 
+# `class` is the field; `entry_class`, its name in Python, would be a second one that nobody knows of.
+_BY_ALIAS = ConfigDict(extra="forbid", populate_by_name=False)
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -38,6 +40,8 @@ HourUnit = Annotated[str, Field(pattern="^hour$")]
 
 class EntryIn(Input):
     """One entry as it is created."""
+
+    model_config = _BY_ALIAS
 
     entry_class: EntryClass = Field(alias="class", examples=["time"])
     project: Code = Field(examples=["P-100"])
@@ -95,7 +99,7 @@ class EntryOut(Resource):
 class EntryFilter(Input):
     """Which entries; what is not given does not narrow."""
 
-    model_config = ConfigDict(extra="forbid", populate_by_name=False)
+    model_config = _BY_ALIAS
 
     status: Status | None = None
     entry_class: EntryClass | None = Field(default=None, alias="class")

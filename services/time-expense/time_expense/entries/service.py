@@ -13,7 +13,7 @@ from proforma.context import Context, Principal
 from proforma.errors import Conflict, Forbidden, Invalid, NotFound
 from proforma.http import match
 from time_expense.entries import queries
-from time_expense.entries.rules import EDITABLE, Scope, editing, reaches, reading, wrong_state
+from time_expense.entries.rules import EDITABLE, Scope, difference, editing, reaches, reading, wrong_state
 from time_expense.entries.schemas import (
     EntryIn,
     EntryOut,
@@ -54,7 +54,7 @@ async def create(session: AsyncSession, context: Context, bodies: Sequence[Entry
             "some exist already",
             [{"pointer": f"/{n}/external_id", "detail": f"{bodies[n].external_id} exists already"} for n in taken],
         )
-    await queries.note(session, [history_row(record, "created", stamp) for record in made.values()])
+    await queries.note(session, [history_row(entry_id, 1, "draft", "created", stamp) for entry_id in ids])
     return [EntryOut.model_validate(dict(made[entry_id])) for entry_id in ids]
 
 
@@ -79,7 +79,7 @@ async def edit(
     """
     entry = await _to_change(session, context, entry_id, expected, "edit")
     sent = body.changes()
-    differences = queries.difference({name: getattr(entry, name) for name in sent}, sent)
+    differences = difference({name: getattr(entry, name) for name in sent}, sent)
     if not differences:
         return EntryOut.model_validate(entry)
     for name, value in sent.items():
@@ -90,7 +90,7 @@ async def edit(
     entry.version += 1
     entry.updated_at = stamp.at
     await session.flush()
-    await queries.note(session, [history_row(_facts(entry), "edited", stamp, differences)])
+    await queries.note(session, [history_row(entry_id, entry.version, entry.status, "edited", stamp, differences)])
     return EntryOut.model_validate(entry)
 
 
@@ -98,10 +98,9 @@ async def delete(session: AsyncSession, context: Context, entry_id: UUID, expect
     """Deletes a draft or rejected entry; its history stays. Raises as `edit` does."""
     entry = await _to_change(session, context, entry_id, expected, "delete")
     stamp = queries.Stamp(entry.status, context.actor, context.clock.now())
-    last = _facts(entry)
     await session.delete(entry)
     await session.flush()
-    await queries.note(session, [history_row({**last, "version": last["version"] + 1}, "deleted", stamp)])
+    await queries.note(session, [history_row(entry_id, entry.version + 1, entry.status, "deleted", stamp)])
 
 
 async def history(session: AsyncSession, context: Context, entry_id: UUID, wanted: HistoryQuery) -> Page[HistoryOut]:
@@ -116,11 +115,18 @@ async def history(session: AsyncSession, context: Context, entry_id: UUID, wante
     return Page(items=[_shown(row) for row in found], next=following)
 
 
-def history_row(entry: Any, action: str, stamp: queries.Stamp, changes: dict[str, Any] | None = None) -> HistoryRow:
-    """The history of one version of `entry` (a mapping with id, version and status)."""
+def history_row(
+    entry_id: UUID,
+    version: int,
+    status: str,
+    action: str,
+    stamp: queries.Stamp,
+    changes: dict[str, Any] | None = None,
+) -> HistoryRow:
+    """What made one version of an entry, and the state that it left it in."""
     return HistoryRow(
-        entry_id=entry["id"], version=entry["version"], action=action, status=entry["status"],
-        by=stamp.actor, at=stamp.at, changes=queries.changes_text(changes or {}),
+        entry_id=entry_id, version=version, action=action, status=status, by=stamp.actor, at=stamp.at,
+        changes=queries.changes_text(changes or {}),
     )  # fmt: skip
 
 
@@ -140,10 +146,6 @@ async def _to_change(session: AsyncSession, context: Context, entry_id: UUID, ex
     if entry.status not in EDITABLE:
         raise wrong_state(entry.status, verb)
     return entry
-
-
-def _facts(entry: Entry) -> dict[str, Any]:
-    return {"id": entry.id, "version": entry.version, "status": entry.status}
 
 
 def _shown(row: HistoryRow) -> HistoryOut:

@@ -133,7 +133,7 @@ async def make_runtime(
 
 @pytest.fixture
 async def api(make_runtime: MakeRuntime, tokens: Tokens) -> AsyncIterator[MakeApi]:
-    """`client = await api("invoicing")` (fresh database) or `await api(runtime)`; then `client.as_("biller").get(...)`."""
+    """`client = await api("invoicing")` (fresh database) or `await api(runtime)`; `client.as_("biller").get(...)`."""
     async with AsyncExitStack() as ending:
 
         async def make(of: str | Runtime, **given: Any) -> Api:

@@ -1,6 +1,5 @@
 """Routes that every service has: jobs, what waits, dead letters."""
 
-import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -18,8 +17,11 @@ from proforma.handlers import Handlers
 from proforma.http import Ctx, Tx, router
 from proforma.problems import problems
 
+# Without bodies: a page of a thousand full ones would be a gigabyte.
 LETTERS = """
-select * from dead_letters where ($1::uuid is null or id > $1) and ($2::text is null or status = $2)
+select id, topic, partition, kafka_offset, event_id, event_type, key, reason, status, created_at, decided_by,
+  decided_at, decision_reason
+from dead_letters where ($1::uuid is null or id > $1) and ($2::text is null or status = $2)
 order by id limit $3
 """
 PROBLEM_ROWS = "select * from job_problems where job_id = $1 and n > $2 order by n limit $3"
@@ -38,8 +40,15 @@ class WaitingOut(Output):
     detail: str
 
 
+class HeaderOut(Output):
+    """One header of the message; what is not UTF-8 in its value is replaced."""
+
+    name: str
+    value: str | None
+
+
 class DeadLetterOut(Output):
-    """A message that could not take effect. `body` is its text; `repaired` the body that a replay used instead."""
+    """A message that could not take effect."""
 
     id: UUID
     topic: str
@@ -48,21 +57,26 @@ class DeadLetterOut(Output):
     event_id: UUID | None
     event_type: str | None
     key: str | None
-    headers: dict[str, str]
-    body: str | None
     reason: str
     status: Literal["waiting", "replayed", "dropped"]
     created_at: datetime
     decided_by: str | None
     decided_at: datetime | None
     decision_reason: str | None
+
+
+class DeadLetterWhole(DeadLetterOut):
+    """The message itself: `body` is its text, `repaired` the body that a replay used instead."""
+
+    headers: list[HeaderOut]
+    body: str | None
     repaired: str | None
 
 
 class ReplayIn(Input):
     """`body`: the repaired JSON text; without it the message is handled again as it came."""
 
-    body: str | None = Field(default=None, max_length=1_000_000)
+    body: str | None = Field(default=None, max_length=1_000_000, pattern=r"^[^\x00]*$")
 
 
 class DropIn(Input):
@@ -83,9 +97,19 @@ class JobProblemOut(Output):
 
 
 def _letter(row: Mapping[str, Any]) -> DeadLetterOut:
-    headers = {name: bytes.fromhex(value).decode(errors="replace") for name, value in json.loads(row["headers"])}
-    body = row["value"].decode(errors="replace") if row["value"] is not None else None
-    return DeadLetterOut.model_validate({**row, "offset": row["kafka_offset"], "headers": headers, "body": body})
+    return DeadLetterOut.model_validate({**row, "offset": row["kafka_offset"]})
+
+
+def _whole(row: Mapping[str, Any]) -> DeadLetterWhole:
+    record = dead_letters.record_of(row, None)
+    headers = [HeaderOut(name=name, value=_text(value)) for name, value in record.headers]
+    return DeadLetterWhole(
+        **_letter(row).model_dump(), headers=headers, body=_text(record.value), repaired=row["repaired"]
+    )
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode(errors="replace")
 
 
 def admin_routers(handlers: Handlers, asks: Mapping[str, waiting.Ask] | None = None) -> list[APIRouter]:
@@ -108,7 +132,7 @@ def _jobs() -> APIRouter:
     ) -> Page[JobProblemOut]:
         """What a job could not do, row by row."""
         await jobs.show(session, job_id)
-        last = int(pages.number(after))
+        last = pages.number(after)
         rows = await fetch(session, PROBLEM_ROWS, job_id, last, limit + 1)
         page, following = pages.cut(rows, limit, lambda row: row["n"])
         return Page(items=[JobProblemOut.model_validate(dict(row)) for row in page], next=following)
@@ -161,22 +185,22 @@ def _letters(handlers: Handlers) -> APIRouter:
         return Page(items=[_letter(row) for row in page], next=following)
 
     @routes.get("/{letter_id}", dependencies=[admin], responses=problems(404))
-    async def show_dead_letter(letter_id: UUID, session: Tx) -> DeadLetterOut:
+    async def show_dead_letter(letter_id: UUID, session: Tx) -> DeadLetterWhole:
         """One of them, with its body and headers."""
         row = await fetch_one(session, "select * from dead_letters where id = $1", letter_id)
         if row is None:
             raise NotFound(f"no dead letter {letter_id}")
-        return _letter(row)
+        return _whole(row)
 
     @routes.post("/{letter_id}/replay", dependencies=[admin], responses=problems(404, 409))
-    async def replay(letter_id: UUID, session: Tx, context: Ctx, body: ReplayIn | None = None) -> DeadLetterOut:
+    async def replay(letter_id: UUID, session: Tx, context: Ctx, body: ReplayIn | None = None) -> DeadLetterWhole:
         """Handles it again, after the cause is repaired, or with a repaired body."""
         repaired = body.body if body else None
-        return _letter(await dead_letters.replay(session, context, handlers, letter_id, repaired))
+        return _whole(await dead_letters.replay(session, context, handlers, letter_id, repaired))
 
     @routes.post("/{letter_id}/drop", dependencies=[admin], responses=problems(404, 409))
-    async def drop(letter_id: UUID, body: DropIn, session: Tx, context: Ctx) -> DeadLetterOut:
+    async def drop(letter_id: UUID, body: DropIn, session: Tx, context: Ctx) -> DeadLetterWhole:
         """Gives it up, with a reason; what waited for it is answered."""
-        return _letter(await dead_letters.drop(session, context, handlers, letter_id, body.reason))
+        return _whole(await dead_letters.drop(session, context, handlers, letter_id, body.reason))
 
     return routes

@@ -1,6 +1,5 @@
 """The database: engine, one transaction at the edge, and asyncpg itself where sets of rows move."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, cast
@@ -59,11 +58,6 @@ class Database:
         """A connection outside the pool, for LISTEN and for locks that outlive a transaction."""
         return await asyncpg.connect(self.url, server_settings={**self._server_settings, **server_settings}, timeout=10)
 
-    async def check(self) -> None:
-        """Raises when the database does not answer within two seconds."""
-        async with asyncio.timeout(2), self.transaction() as session:
-            await session.execute(text("select 1"))
-
     async def close(self) -> None:
         await self.engine.dispose()
 
@@ -83,7 +77,8 @@ async def driver(session: AsyncSession) -> "asyncpg.Connection[asyncpg.Record]":
 
 async def fetch(session: AsyncSession, sql: str, *args: Any) -> list[asyncpg.Record]:
     """Rows of one statement in PostgreSQL's own dialect (`$1`, arrays as lists)."""
-    return await (await driver(session)).fetch(sql, *args)
+    rows: list[asyncpg.Record] = await (await driver(session)).fetch(sql, *args)
+    return rows
 
 
 async def fetch_one(session: AsyncSession, sql: str, *args: Any) -> asyncpg.Record | None:
@@ -119,7 +114,7 @@ async def lock_keys(session: AsyncSession, kind: str, keys: Iterable[str], *, sh
     function = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
     await execute(
         session,
-        f"select {function}(h) from (select distinct hashtextextended($1 || ':' || k, 0) h"  # noqa: S608
+        f"select {function}(h) from (select distinct hashtextextended($1 || ':' || k, 0) h"
         " from unnest($2::text[]) k order by 1) keys",
         kind,
         wanted,

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from proforma import inbox
 from proforma.context import Context
-from proforma.db import execute, fetch_one
+from proforma.db import execute, fetch, fetch_one
 from proforma.envelope import Record
 from proforma.errors import BrokenRule, Conflict, NotFound
 from proforma.failures import is_deterministic
@@ -19,12 +19,11 @@ KEEP = """
 insert into dead_letters (id, consumer, topic, partition, kafka_offset, event_id, event_type, key, headers, value,
                           reason, status, created_at)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'waiting', $12)
-on conflict (consumer, topic, partition, kafka_offset) do nothing
 """
 LOCK = "select * from dead_letters where id = $1 for update"
 DECIDE = """
 update dead_letters set status = $2, decided_by = $3, decided_at = $4, decision_reason = $5, repaired = $6
-where id = $1
+where id = $1 returning *
 """
 _REASON_MAX = 4_000
 
@@ -35,21 +34,26 @@ async def keep(session: AsyncSession, context: Context, consumer: str, record: R
         event_id: UUID | None = record.event_id()
     except BrokenRule:
         event_id = None
-    headers = [[name, value.hex()] for name, value in record.headers]
+    headers = [[name, None if value is None else value.hex()] for name, value in record.headers]
     await execute(
         session, KEEP, context.ids(), consumer, record.topic, record.partition, record.offset,
-        event_id, record.type, (record.key or b"").decode(errors="replace").replace("\x00", ""),
-        json.dumps(headers), record.value,
-        f"{type(error).__name__}: {error}".replace("\x00", "")[:_REASON_MAX], context.clock.now(),
+        event_id, record.type, _storable(record.key or b""), json.dumps(headers), record.value,
+        _storable(f"{type(error).__name__}: {error}".encode(errors="replace"))[:_REASON_MAX], context.clock.now(),
     )  # fmt: skip
+
+
+def _storable(text: bytes) -> str:
+    # PostgreSQL's text takes no NUL; a letter that cannot be stored would stop its partition.
+    return text.decode(errors="replace").replace("\x00", "\N{REPLACEMENT CHARACTER}")
 
 
 async def replay(
     session: AsyncSession, context: Context, handlers: Handlers, letter_id: UUID, repaired: str | None
 ) -> Mapping[str, Any]:
-    """Handles the message again, with `repaired` as its body if given; raises Conflict when it still cannot take effect.
+    """Handles the message again, with `repaired` as its body if given.
 
-    The event's id goes into the inbox with it, so that a copy that arrives again later does nothing.
+    Raises Conflict when it still cannot take effect; then nothing has changed. The event's id goes into the inbox
+    with it, so that a copy that arrives again later does nothing.
     """
     letter = await _waiting(session, letter_id)
     record = record_of(letter, repaired)
@@ -66,7 +70,7 @@ async def replay(
         if not is_deterministic(error):
             raise
         raise Conflict(f"still cannot take effect: {error}"[:2000], reason="wrong_state") from error
-    return await _decide(session, context, letter_id, "replayed", None, repaired)
+    return await _decide(session, context, letter_id, "replayed", repaired=repaired)
 
 
 async def drop(
@@ -80,12 +84,12 @@ async def drop(
         handler = None
     if handler is not None and handler.on_drop is not None:
         await handler.on_drop(session, context, record_of(letter, None))
-    return await _decide(session, context, letter_id, "dropped", reason, None)
+    return await _decide(session, context, letter_id, "dropped", reason=reason)
 
 
 def record_of(letter: Mapping[str, Any], repaired: str | None) -> Record:
     """The Kafka record of a dead letter, with the repaired body where there is one."""
-    headers = [(name, bytes.fromhex(value)) for name, value in json.loads(letter["headers"])]
+    headers = [(name, None if value is None else bytes.fromhex(value)) for name, value in json.loads(letter["headers"])]
     value = letter["value"] if repaired is None else repaired.encode()
     return Record(letter["topic"], letter["partition"], letter["kafka_offset"], letter["key"].encode(), headers, value)
 
@@ -96,14 +100,12 @@ async def _waiting(session: AsyncSession, letter_id: UUID) -> Mapping[str, Any]:
         raise NotFound(f"no dead letter {letter_id}")
     if letter["status"] != "waiting":
         raise Conflict(f"the dead letter is {letter['status']} already")
-    return letter
+    return dict(letter)
 
 
 async def _decide(
-    session: AsyncSession, context: Context, letter_id: UUID, status: str, reason: str | None, repaired: str | None
-) -> Mapping[str, Any]:
-    await execute(session, DECIDE, letter_id, status, context.actor, context.clock.now(), reason, repaired)
-    letter = await fetch_one(session, LOCK, letter_id)
-    if letter is None:  # pragma: no cover - locked above
-        raise NotFound(f"no dead letter {letter_id}")
-    return letter
+    session: AsyncSession, context: Context, letter_id: UUID, status: str, *,
+    reason: str | None = None, repaired: str | None = None,
+) -> Mapping[str, Any]:  # fmt: skip
+    (row,) = await fetch(session, DECIDE, letter_id, status, context.actor, context.clock.now(), reason, repaired)
+    return dict(row)

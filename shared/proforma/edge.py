@@ -1,16 +1,18 @@
-"""ASGI layers around every app: ids and metrics, and the limit on bodies. Plain ASGI: BaseHTTPMiddleware cancels work."""
+"""ASGI layers around every app: ids and metrics, and the limit on bodies.
+
+Plain ASGI, because Starlette's BaseHTTPMiddleware cancels work under way when a client leaves.
+"""
 
 import time
 from collections.abc import MutableMapping
 from typing import Any
 
-import structlog
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from proforma.errors import TooLarge
+from proforma.errors import Problem, TooLarge
 from proforma.problems import respond
-from proforma.telemetry import HTTP_SECONDS, bind_trace, logger
+from proforma.telemetry import HTTP_SECONDS, logger, traced
 
 log = logger()
 
@@ -23,7 +25,7 @@ def _header(scope: Scope, name: bytes) -> str | None:
 
 
 class Observe:
-    """Gives each request its ids, logs it and measures it."""
+    """Gives each request its ids, logs and measures it, and answers for what nobody below has caught."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -32,29 +34,35 @@ class Observe:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        with traced(_header(scope, b"x-request-id"), _header(scope, b"traceparent")) as (request_id, trace):
+            await self._observed(scope, receive, send, [
+                (b"x-request-id", request_id.encode()), (b"traceparent", trace.encode())
+            ])  # fmt: skip
+
+    async def _observed(self, scope: Scope, receive: Receive, send: Send, ids: list[tuple[bytes, bytes]]) -> None:
         began = time.perf_counter()
-        status = 500
-        with structlog.contextvars.bound_contextvars():
-            request_id, trace = bind_trace(_header(scope, b"x-request-id"), _header(scope, b"traceparent"))
+        status = 0
 
-            async def sending(message: Message) -> None:
-                nonlocal status
-                if message["type"] == "http.response.start":
-                    status = message["status"]
-                    ids = [(b"x-request-id", request_id.encode()), (b"traceparent", trace.encode())]
-                    message["headers"] = [*message.get("headers", []), *ids]
-                await send(message)
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", []), *ids]
+            await send(message)
 
-            try:
-                await self._app(scope, receive, sending)
-            finally:
-                took = time.perf_counter() - began
-                route = _route(scope)
-                HTTP_SECONDS.labels(scope["method"], route, status).observe(took)
-                if not route.startswith(("/health", "/metrics")):
-                    log.info(
-                        "http", method=scope["method"], path=scope["path"], status=status, ms=round(took * 1000, 1)
-                    )
+        try:
+            await self._app(scope, receive, sending)
+        except Exception as error:
+            # Starlette's own handler for these sits outside of this layer, where the request's ids are lost.
+            log.error("http.unexpected", exc_info=error)
+            if not status:
+                await respond(Problem("something went wrong here; nothing was changed"))(scope, receive, sending)
+        finally:
+            took = time.perf_counter() - began
+            route = _route(scope)
+            HTTP_SECONDS.labels(scope["method"], route, status).observe(took)
+            if not route.startswith(("/health", "/metrics")):
+                log.info("http", method=scope["method"], path=scope["path"], status=status, ms=round(took * 1000, 1))
 
 
 def _route(scope: MutableMapping[str, Any]) -> str:

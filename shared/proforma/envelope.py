@@ -73,25 +73,31 @@ class Envelope:
         return [(name, value.encode()) for name, value in pairs.items() if value]
 
 
+Position = tuple[str, int]
+"""(topic without prefix, partition)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record as it came from Kafka, undecoded."""
+    """One record as it came from Kafka, undecoded. Kafka allows headers without a value."""
 
     topic: str
     partition: int
     offset: int
     key: bytes | None
-    headers: Sequence[tuple[str, bytes]]
+    headers: Sequence[tuple[str, bytes | None]]
     value: bytes | None
 
     def header(self, name: str) -> str | None:
-        """The text of a header; None where it is missing or not UTF-8."""
+        """The text of a header; None where it is missing, has no value or is not printable UTF-8."""
         for key, value in self.headers:
-            if key == name:
+            if key == name and value is not None:
                 try:
-                    return value.decode()
+                    text = value.decode()
                 except UnicodeDecodeError:
                     return None
+                # What cannot be printed cannot be stored either (NUL), and no id or type of ours has it.
+                return text if text.isprintable() else None
         return None
 
     @property

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 import asyncpg
-from pydantic import ValidationError
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, PendingRollbackError, ResourceClosedError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from proforma.errors import BrokenRule, Problem
+from proforma.errors import Unavailable
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -21,19 +21,17 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 _TIMED_OUT = (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError)
-_DETERMINISTIC = (
-    Problem,
-    BrokenRule,
-    ValidationError,
-    ValueError,
-    TypeError,
-    LookupError,
-    ArithmeticError,
-    AssertionError,
+# Of what the database answers, only this speaks about the message; everything else about the moment or the release.
+_REFUSED = (
     asyncpg.IntegrityConstraintViolationError,
     asyncpg.DataError,
     asyncpg.RaiseError,
+    asyncpg.ProgramLimitExceededError,
 )
+_AWAY = (
+    OSError, MemoryError, Unavailable, asyncpg.PostgresError, asyncpg.InterfaceError, DBAPIError, PoolTimeout,
+    PendingRollbackError, ResourceClosedError,
+)  # fmt: skip
 
 
 def timed_out(error: BaseException) -> bool:
@@ -45,11 +43,15 @@ def is_deterministic(error: BaseException) -> bool:
     """True when the same message would fail again whatever we wait for.
 
     Deadlocks, lock and statement time-outs and lost connections are not: to set such a message aside would turn
-    a busy minute into lost money, so the consumer keeps trying them (design §5.11).
+    a busy minute into lost money, so the consumer keeps trying them (design §5.11). What has nothing to do with a
+    database, a network or memory is, a bug of our own included: set aside, it waits for the release that repairs it.
     """
-    chain = list(_chain(error))
-    if any(
-        isinstance(link, (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, *_TIMED_OUT)) for link in chain
-    ):
-        return False
-    return any(isinstance(link, _DETERMINISTIC) for link in chain)
+    return not any(_is_away(link) for link in _chain(error))
+
+
+def _is_away(error: BaseException) -> bool:
+    if isinstance(error, DBAPIError) and error.orig is not None and error.orig.__cause__ is not None:
+        return False  # a wrapper: the driver's own error, further down the chain, decides
+    if isinstance(error, ValueError):
+        return False  # asyncpg's refusal of a value is an InterfaceError too
+    return isinstance(error, _AWAY) and not isinstance(error, _REFUSED)

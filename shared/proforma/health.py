@@ -30,7 +30,7 @@ async def _state(check: Awaitable[object]) -> str:
 async def readiness(runtime: Runtime) -> Health:
     """The state of the database (reachable, at this release's revision) and of Kafka."""
     revision, broker = await asyncio.gather(
-        _state(revision_problem(runtime.database.url, runtime.migrations)),
+        _state(revision_problem(runtime.database, runtime.migrations)),
         _state(kafka.check(runtime.settings.kafka)),
     )
     dependencies = {"database": revision, "kafka": broker}

@@ -16,6 +16,8 @@ from proforma.errors import Invalid, PreconditionRequired, Stale
 from proforma.health import health_router
 from proforma.runtime import Runtime
 
+_VERSION_DIGITS = 9
+
 
 class Route(APIRoute):
     """Keeps the answer of a call with an Idempotency-Key in the call's own transaction.
@@ -30,7 +32,7 @@ class Route(APIRoute):
         async def kept(request: Request) -> Response:
             response = await handle(request)
             identity = getattr(request.state, "idempotency", None)
-            if identity is not None and 200 <= response.status_code < 300:
+            if identity is not None:
                 await idempotency.keep(request.state.session, identity, response)
             return response
 
@@ -95,7 +97,7 @@ async def if_match(
     text = value.strip().removeprefix("W/").strip('"')
     if text == "*":
         return None
-    if not (text.isascii() and text.isdigit() and len(text) <= 9):
+    if not (text.isascii() and text.isdigit() and len(text) <= _VERSION_DIGITS):
         raise Invalid.field("/headers/If-Match", 'an ETag such as "3", or "*"')
     return int(text)
 
@@ -133,7 +135,9 @@ def create_app(
         yield
         await runtime.database.close()
 
-    app = FastAPI(title=title, description=description, version="1", lifespan=lifespan, redoc_url=None)
+    app = FastAPI(
+        title=title, description=description, version="1", lifespan=lifespan, redoc_url=None, redirect_slashes=False
+    )
     app.state.runtime = runtime
     app.state.verifier = Verifier(runtime.settings)
     for one in routers:

@@ -2,12 +2,13 @@
 
 import hashlib
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import asyncpg
-from fastapi import Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.requests import Request
+from starlette.responses import Response
 
 from proforma.context import Context
 from proforma.db import execute, fetch_one
@@ -28,7 +29,11 @@ KEEP = """
 update idempotency_keys set status = $5, headers = $6, body = $7
 where principal = $1 and method = $2 and path = $3 and key = $4
 """
-PURGE = "delete from idempotency_keys where created_at < $1"
+FORGET = "delete from idempotency_keys where principal = $1 and method = $2 and path = $3 and key = $4"
+PURGE = """
+delete from idempotency_keys where (principal, method, path, key) in (
+  select principal, method, path, key from idempotency_keys where created_at < $1 limit 5000)
+"""
 
 
 class Replayed(Exception):
@@ -79,11 +84,14 @@ async def begin(session: AsyncSession, context: Context, request: Request, body:
 
 
 async def keep(session: AsyncSession, identity: tuple[str, str, str, str], response: Response) -> None:
-    """Stores the answer beside the effect. Only called for 2xx: a refusal may be another answer next time."""
+    """Stores a 2xx answer beside the effect; with any other the key is free again: next time it may be another."""
+    if response.status_code // 100 != 2:  # noqa: PLR2004 - 2xx
+        await execute(session, FORGET, *identity)
+        return
     headers: dict[str, Any] = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
     await execute(session, KEEP, *identity, response.status_code, json.dumps(headers), bytes(response.body))
 
 
-async def purge(session: AsyncSession, context: Context) -> int:
-    """Forgets keys older than the promised days."""
-    return await execute(session, PURGE, context.clock.now() - timedelta(days=context.limits.idempotency_keep_days))
+async def purge(session: AsyncSession, now: datetime, keep_days: int) -> int:
+    """Forgets up to 5,000 keys older than the promised days; returns how many."""
+    return await execute(session, PURGE, now - timedelta(days=keep_days))

@@ -3,13 +3,11 @@
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
-import asyncpg
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from proforma.bodies import JobOut
@@ -17,14 +15,13 @@ from proforma.context import Context, Principal
 from proforma.db import Database, execute, fetch_one
 from proforma.errors import NotFound
 from proforma.failures import is_deterministic
-from proforma.telemetry import JOB_STEPS, logger
+from proforma.telemetry import JOB_STEPS, current_trace, logger, traced
 
-CHANNEL = "jobs"
-_POLL_S = 1.0
+_POLL_S = 0.5
 
 INSERT = """
-insert into jobs (id, kind, status, params, created_by, created_at, progressed_at, total)
-values ($1, $2, 'queued', $3, $4, $5, $5, $6) on conflict (id) do nothing
+insert into jobs (id, kind, status, params, created_by, created_at, progressed_at)
+values ($1, $2, 'queued', $3, $4, $5, $5) on conflict (id) do nothing
 """
 TAKE = """
 update jobs set status = 'running', lease_owner = $1, lease_until = $2, started_at = coalesce(started_at, $3)
@@ -43,6 +40,13 @@ update jobs set done = done + $2, refused = refused + $3, state = $4, progressed
 FINISH = """
 update jobs set status = $2, result = $3, finished_at = $4, progressed_at = $4, lease_owner = null, lease_until = null
 where id = $1
+"""
+# A queued job nobody has begun ends here; a running one is ended by its worker, behind the step in hand.
+CANCEL = """
+update jobs set cancel_requested = true,
+  status = case status when 'queued' then 'canceled' else status end,
+  finished_at = case status when 'queued' then $2 end
+where id = $1 and status in ('queued', 'running')
 """
 RELEASE = "update jobs set lease_until = null where id = $1 and lease_owner = $2 and status = 'running'"
 PROBLEMS = """
@@ -108,15 +112,8 @@ async def start(
 ) -> JobOut:
     """Queues a job in this transaction; a repeat of the same call meets the same job."""
     found = job_id or context.once_id()
-    who = context.principal
-    wrapped = {
-        **params,
-        "_principal": {
-            "roles": sorted(who.roles), "projects": sorted(who.projects) if who.projects is not None else None
-        } if who else None,
-    }  # fmt: skip
-    await execute(session, INSERT, found, kind, json.dumps(wrapped), context.actor, context.clock.now(), None)
-    await execute(session, f"notify {CHANNEL}")
+    wrapped = {**params, "_principal": _written(context.principal), "_trace": current_trace()}
+    await execute(session, INSERT, found, kind, json.dumps(wrapped), context.actor, context.clock.now())
     return await show(session, found)
 
 
@@ -131,17 +128,7 @@ async def show(session: AsyncSession, job_id: UUID) -> JobOut:
 
 async def cancel(session: AsyncSession, context: Context, job_id: UUID) -> JobOut:
     """Asks the job to end after the step in hand; what is done stays done. A finished job stays as it is."""
-    await execute(
-        session,
-        "update jobs set cancel_requested = true where id = $1 and status in ('queued', 'running')",
-        job_id,
-    )
-    await execute(
-        session,
-        "update jobs set status = 'canceled', finished_at = $2 where id = $1 and status = 'queued' and lease_owner is null",
-        job_id,
-        context.clock.now(),
-    )
+    await execute(session, CANCEL, job_id, context.clock.now())
     return await show(session, job_id)
 
 
@@ -161,7 +148,9 @@ class JobRunner:
             try:
                 worked = await self.run_next(stop)
                 self.problem = None
-            except (OSError, TimeoutError, DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except Exception as error:
+                if is_deterministic(error):
+                    raise
                 self.problem = f"{type(error).__name__}: {error}"
                 log.warning("jobs.interrupted", problem=self.problem)
                 worked = False
@@ -178,6 +167,12 @@ class JobRunner:
         if row is None:
             return False
         job_id: UUID = row["id"]
+        trace = json.loads(row["params"]).get("_trace", {})
+        with traced(trace.get("x-request-id"), trace.get("traceparent"), job_id=str(job_id), job=row["kind"]):
+            await self._work(job_id, stop)
+        return True
+
+    async def _work(self, job_id: UUID, stop: asyncio.Event) -> None:
         going = True
         while going and not stop.is_set():
             try:
@@ -185,12 +180,16 @@ class JobRunner:
                     going = await self._step(session, job_id)
             except Exception as error:
                 if not is_deterministic(error):
+                    await self._release(job_id)
                     raise
                 await self._fail(job_id, error)
-                return True
+                return
+        await self._release(job_id)
+
+    async def _release(self, job_id: UUID) -> None:
+        """Frees an unfinished job at once for whoever is next; where that fails, its lease runs out."""
         async with self._database.transaction() as session:
             await execute(session, RELEASE, job_id, self._me)
-        return True
 
     async def _step(self, session: AsyncSession, job_id: UUID) -> bool:
         """One step; False when the job is over or not ours any more.
@@ -225,7 +224,7 @@ class JobRunner:
         return not step.finished
 
     async def _fail(self, job_id: UUID, error: Exception) -> None:
-        log.error("jobs.failed", job_id=str(job_id), exc_info=error)
+        log.error("jobs.failed", exc_info=error)
         async with self._database.transaction() as session:
             if await fetch_one(session, PROVE, job_id, self._me, self._context.clock.now() + self._lease()):
                 detail = json.dumps({"detail": str(error)[:2000]})
@@ -233,16 +232,8 @@ class JobRunner:
 
     def _on_behalf(self, row: Mapping[str, Any]) -> Context:
         """The context of the person who asked: their name stands beside what the job changes, their rights hold."""
-        who = json.loads(row["params"]).get("_principal")
-        principal = None
-        if who is not None:
-            projects = frozenset(who["projects"]) if who["projects"] is not None else None
-            principal = Principal(row["created_by"], frozenset(who["roles"]), projects)
-        base = self._context
-        return Context(
-            actor=row["created_by"], clock=base.clock, ids=base.ids, limits=base.limits,
-            principal=principal, self_approval=base.self_approval,
-        )  # fmt: skip
+        principal = _read(row["created_by"], json.loads(row["params"])["_principal"])
+        return replace(self._context, actor=row["created_by"], principal=principal)
 
     def _lease(self) -> timedelta:
         return timedelta(seconds=self._context.limits.job_lease_s)
@@ -255,9 +246,23 @@ class JobRunner:
             return
 
 
+def _written(who: Principal | None) -> dict[str, Any] | None:
+    # An empty list of projects means none, a missing one all of them.
+    if who is None:
+        return None
+    return {"roles": sorted(who.roles), "projects": None if who.projects is None else sorted(who.projects)}
+
+
+def _read(sub: str, who: Mapping[str, Any] | None) -> Principal | None:
+    if who is None:
+        return None
+    return Principal(sub, frozenset(who["roles"]), None if who["projects"] is None else frozenset(who["projects"]))
+
+
 def _job(row: Mapping[str, Any]) -> Job:
     params = json.loads(row["params"])
-    params.pop("_principal", None)
+    for ours in ("_principal", "_trace"):
+        params.pop(ours, None)
     return Job(
         row["id"], params, json.loads(row["state"]), row["created_by"], row["done"], row["refused"], row["total"]
     )

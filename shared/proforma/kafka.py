@@ -1,16 +1,17 @@
-"""Kafka, behind four small classes: the only module that imports aiokafka."""
+"""Kafka, behind a few small classes: the only module that imports aiokafka."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError, TopicAlreadyExistsError
+from aiokafka.errors import IllegalStateError, KafkaError, TopicAlreadyExistsError, for_code
 from aiokafka.structs import ConsumerRecord
 
-from proforma.envelope import Record
+from proforma.envelope import Position, Record
 from proforma.topics import Topic
 
 _START_S = 15
@@ -19,9 +20,6 @@ _STOP_S = 5
 
 Away = (KafkaError, OSError, TimeoutError)
 """What to catch when the broker may be the thing that is gone."""
-
-Position = tuple[str, int]
-"""(topic without prefix, partition)."""
 
 
 class Producer:
@@ -43,8 +41,11 @@ class Producer:
         try:
             async with asyncio.timeout(_START_S):
                 await self._producer.start()
-        except KafkaError as error:
-            raise ConnectionError(f"Kafka does not answer: {error!r}") from error
+        except BaseException as error:
+            await _bounded(self._producer.stop(), _STOP_S)
+            if isinstance(error, KafkaError):
+                raise ConnectionError(f"Kafka does not answer: {error!r}") from error
+            raise
         return self
 
     async def __aexit__(
@@ -73,11 +74,17 @@ class Producer:
 
 
 class Consumer:
-    """A member of a consumer group whose positions are kept elsewhere: the owner says where to begin."""
+    """A member of a consumer group whose positions are kept elsewhere: the owner says where to begin.
 
-    def __init__(self, bootstrap: str, group: str, topics: Sequence[str], prefix: str = "") -> None:
+    Used in `async with`. `on_assigned` is called with this and every new assignment, in the rebalance.
+    """
+
+    def __init__(
+        self, bootstrap: str, group: str, topics: Sequence[str], prefix: str, *, on_assigned: "OnAssigned"
+    ) -> None:
         self._prefix = prefix
         self._topics = [prefix + topic for topic in topics]
+        self._listener = _Listener(self, on_assigned)
         self._consumer = AIOKafkaConsumer(
             bootstrap_servers=bootstrap,
             group_id=group,
@@ -90,13 +97,20 @@ class Consumer:
             max_poll_interval_ms=300_000,
         )
 
-    async def start(self, on_assigned: Callable[[set[Position]], Awaitable[None]]) -> None:
-        """Joins the group; `on_assigned` is called with every new assignment, before anything of it is read."""
-        self._consumer.subscribe(self._topics, listener=_Listener(self, on_assigned))
-        async with asyncio.timeout(_START_S):
-            await self._consumer.start()
+    async def __aenter__(self) -> Self:
+        self._consumer.subscribe(self._topics, listener=self._listener)
+        try:
+            async with asyncio.timeout(_START_S):
+                await self._consumer.start()
+        except BaseException:
+            await _bounded(self._consumer.stop(), _STOP_S)
+            raise
+        return self
 
-    async def stop(self) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # stop() can wait for ever on a broker that is gone (aiokafka 773, 1101).
         await _bounded(self._consumer.stop(), _STOP_S)
 
     async def poll(self, timeout_ms: int) -> dict[Position, list[Record]]:
@@ -129,7 +143,7 @@ class Consumer:
         try:
             async with asyncio.timeout(_STOP_S):
                 await self._consumer.commit(wanted)
-        except (CommitFailedError, IllegalStateError, KafkaError, TimeoutError):
+        except (*Away, IllegalStateError):
             return
 
     def assigned(self) -> set[Position]:
@@ -149,8 +163,11 @@ class Consumer:
         )
 
 
-class _Listener(ConsumerRebalanceListener):
-    def __init__(self, consumer: Consumer, on_assigned: Callable[[set[Position]], Awaitable[None]]) -> None:
+OnAssigned = Callable[[Consumer, set[Position]], Awaitable[None]]
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships without types
+    def __init__(self, consumer: Consumer, on_assigned: OnAssigned) -> None:
         self._consumer = consumer
         self._on_assigned = on_assigned
 
@@ -158,29 +175,63 @@ class _Listener(ConsumerRebalanceListener):
         """Nothing: positions are committed with each batch, there is nothing left to save."""
 
     async def on_partitions_assigned(self, assigned: list[TopicPartition]) -> None:
-        await self._on_assigned({self._consumer.position_of(partition) for partition in assigned})
+        await self._on_assigned(self._consumer, {self._consumer.position_of(partition) for partition in assigned})
+
+
+@dataclass(frozen=True, slots=True)
+class ProducerFactory:
+    """Makes a fresh producer; an idempotent one that lost its broker must be thrown away, not reused."""
+
+    bootstrap: str
+    prefix: str = ""
+
+    def __call__(self) -> Producer:
+        return Producer(self.bootstrap, self.prefix)
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerFactory:
+    """Makes a member of one group."""
+
+    bootstrap: str
+    group: str
+    topics: Sequence[str]
+    prefix: str = ""
+
+    def __call__(self, on_assigned: OnAssigned) -> Consumer:
+        return Consumer(self.bootstrap, self.group, self.topics, self.prefix, on_assigned=on_assigned)
 
 
 async def create_topics(bootstrap: str, topics: Sequence[Topic], prefix: str = "", replication: int = 1) -> list[str]:
-    """Makes the topics that are missing; returns their names. Existing ones are left as they are."""
+    """Makes the topics that are missing; returns their names. Existing ones are left as they are.
+
+    Raises KafkaError when the broker refuses one, and OSError or TimeoutError when it is away.
+    """
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    async with asyncio.timeout(_START_S):
-        await admin.start()
     try:
+        async with asyncio.timeout(_START_S):
+            await admin.start()
         there = set(await admin.list_topics())
-        missing = [topic for topic in topics if prefix + topic.name not in there]
-        try:
-            await admin.create_topics(
-                [
-                    NewTopic(prefix + topic.name, topic.partitions, replication, topic_configs=topic.config())
-                    for topic in missing
-                ]
-            )
-        except TopicAlreadyExistsError:
+        missing = [
+            NewTopic(prefix + topic.name, topic.partitions, replication, topic_configs=topic.config())
+            for topic in topics
+            if prefix + topic.name not in there
+        ]
+        if not missing:
             return []
-        return [topic.name for topic in missing]
+        answer = await admin.create_topics(missing)
+        return [name for name, code, *rest in answer.topic_errors if _made(name, code, rest)]
     finally:
         await _bounded(admin.close(), _STOP_S)
+
+
+def _made(name: str, code: int, rest: Sequence[object]) -> bool:
+    """False for a topic that another process made meanwhile; aiokafka leaves the broker's refusals unraised."""
+    if code == TopicAlreadyExistsError.errno:
+        return False
+    if code:
+        raise for_code(code)(f"{name}: {rest}")
+    return True
 
 
 async def check(bootstrap: str) -> None:

@@ -1,16 +1,18 @@
 """Migrations: one Alembic history per service, run by the owner's login; the kernel's tables are part of each."""
 
 import asyncio
+from functools import cache
 from pathlib import Path
-from typing import Any
 
-import asyncpg
 from alembic import command, context, op
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, pool, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from proforma.db import Database, fetch_value
+
+_CHECK_S = 2
 _LOCK = 0x6D696772  # "migr"
 
 KERNEL = """
@@ -72,8 +74,7 @@ create table dead_letters (
   decided_by text,
   decided_at timestamptz,
   decision_reason text,
-  repaired text,
-  unique (consumer, topic, partition, kafka_offset)
+  repaired text
 );
 create index dead_letters_waiting_idx on dead_letters (id) where status = 'waiting';
 
@@ -137,13 +138,15 @@ create sequence job_problem_n;
 -- Work that waits, whatever the service: each row is something nobody may forget (GET /v1/waiting).
 create view kernel_waiting as
   select 'outbox' as kind, 'outbox' as id, created_at as since,
-         'oldest of ' || (select count(*) from outbox where not published) || ' events that Kafka does not have' as detail
+         'oldest of ' || (select count(*) from outbox where not published) || ' events that Kafka does not have'
+           as detail
   from (select created_at from outbox where not published order by id limit 1) oldest
   union all
   select 'dead_letter', id::text, created_at, coalesce(event_type, 'no type') || ': ' || left(reason, 500)
   from dead_letters where status = 'waiting'
   union all
-  select 'job', id::text, progressed_at, kind || ' is ' || status || ', ' || done || ' of ' || coalesce(total::text, '?')
+  select 'job', id::text, progressed_at,
+         kind || ' is ' || status || ', ' || done || ' of ' || coalesce(total::text, '?')
   from jobs where status in ('queued', 'running');
 """
 
@@ -184,8 +187,8 @@ def grant(service_login_rights: str) -> None:
     op.execute(
         text(
             "do $do$ declare service text \\:= current_setting('proforma.service_login', true);"
-            f" begin if service is not null and service <> '' then execute replace('{script}', '$service', quote_ident(service));"
-            " end if; end $do$"
+            " begin if service is not null and service <> '' then"
+            f" execute replace('{script}', '$service', quote_ident(service)); end if; end $do$"
         )
     )
 
@@ -233,21 +236,16 @@ def _upgrade(connection: Connection, config: Config) -> None:
     command.upgrade(config, "head")
 
 
-async def revision_problem(url: str, folder: Path) -> str | None:
+@cache
+def newest_revision(folder: Path) -> str | None:
+    """The revision that this release needs."""
+    return ScriptDirectory.from_config(alembic_config(folder)).get_current_head()
+
+
+async def revision_problem(database: Database, folder: Path) -> str | None:
     """None when the database has the newest revision; otherwise what to say. Services check, they never migrate."""
-    head = ScriptDirectory.from_config(alembic_config(folder)).get_current_head()
-    try:
-        connection = await asyncpg.connect(url, timeout=5)
-    except (OSError, asyncpg.PostgresError, TimeoutError) as error:
-        return f"database: {error}"
-    try:
-        at: Any = await connection.fetchval("select version_num from alembic_version")
-    except asyncpg.UndefinedTableError:
-        at = None
-    finally:
-        await connection.close()
-    return None if at == head else f"database is at revision {at}, this release needs {head}: run migrate"
-
-
-def migrate(url: str, folder: Path, service_login: str) -> None:
-    asyncio.run(upgrade(url, folder, service_login))
+    head = newest_revision(folder)
+    async with asyncio.timeout(_CHECK_S), database.transaction() as session:
+        there = await fetch_value(session, "select to_regclass('alembic_version') is not null")
+        at = await fetch_value(session, "select version_num from alembic_version") if there else None
+    return None if at == head else f"at revision {at}, this release needs {head}: run migrate"

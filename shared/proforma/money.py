@@ -1,5 +1,6 @@
 """Money and quantities: `Decimal` only, the currency's own minor units, and one law: a split adds up."""
 
+import re
 from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Annotated, Any
@@ -40,6 +41,9 @@ _MINOR_UNITS = {
 }
 
 
+_DECIMAL = re.compile(r"-?[0-9]{1,32}(\.[0-9]{1,32})?")
+
+
 def minor_units(currency: str) -> int:
     """Decimals of `currency`'s amounts (ISO 4217): 2 for EUR, 0 for JPY, 3 for KWD."""
     return _MINOR_UNITS.get(currency, 2)
@@ -56,34 +60,36 @@ def amount_of(quantity: Decimal, price: Decimal, currency: str) -> Decimal:
 
 
 def split_amount(whole: Decimal, parts: Sequence[tuple[Decimal, Decimal]], currency: str) -> list[Decimal]:
-    """`whole` over (quantity, price) parts: each is round(q × p), the last is the rest, so that they add up to `whole`."""
+    """`whole` over (quantity, price) parts: each is round(q × p), the last the rest, so that they add up to `whole`."""
     amounts = [amount_of(quantity, price, currency) for quantity, price in parts[:-1]]
     return [*amounts, whole - sum(amounts, Decimal(0))]
 
 
 def _decimal(places: int, least: Decimal, most: Decimal) -> Any:
+    unit = Decimal(1).scaleb(-places)
+
     def read(value: object) -> Decimal:
-        if isinstance(value, Decimal):
-            number = value
-        elif isinstance(value, str) and 0 < len(value) <= 32 and value.isascii():
-            text = value.removeprefix("-")
-            whole, _, fraction = text.partition(".")
-            if not whole.isdigit() or (("." in text) and not fraction.isdigit()):
-                raise ValueError('a decimal as a string, such as "8.00"')
-            number = Decimal(value)
-        else:
-            # A JSON number is a float on most clients' way here: 0.1 + 0.2 would already be wrong before we saw it.
-            raise ValueError('a decimal as a string, such as "8.00"')
-        exponent = number.as_tuple().exponent
-        if not isinstance(exponent, int):
+        number = value if isinstance(value, Decimal) else _number(value)
+        if not number.is_finite():
             raise ValueError("a finite decimal")
-        if -exponent > places and number != number.quantize(Decimal(1).scaleb(-places)):
-            raise ValueError(f"at most {places} decimals")
+        # The range first: beyond 28 digits the next step would be an error of arithmetic, not of the field.
         if not least <= number <= most:
             raise ValueError(f"between {least} and {most}")
-        return number
+        rounded = number.quantize(unit)
+        if rounded != number:
+            raise ValueError(f"at most {places} decimals")
+        exponent = number.as_tuple().exponent
+        kept = rounded if isinstance(exponent, int) and not -places <= exponent <= 0 else number
+        return abs(kept) if kept == 0 else kept  # minus zero is zero
 
     return read
+
+
+def _number(value: object) -> Decimal:
+    # Not from a JSON number: 0.1 + 0.2 would be wrong before we saw it.
+    if not (isinstance(value, str) and _DECIMAL.fullmatch(value)):
+        raise ValueError('a decimal as a string, such as "8.00"')
+    return Decimal(value)
 
 
 def _schema(places: int, least: Decimal, digits: int = 13) -> WithJsonSchema:
@@ -125,7 +131,5 @@ QuantitySum = Annotated[
 ]
 """A total of quantities: 200,000 details of 8 hours are more than one quantity may be."""
 
-AmountSum = Annotated[
-    Decimal, BeforeValidator(_decimal(4, -SUM_MAX, SUM_MAX)), _serialise, _schema(4, Decimal(-1), 19)
-]
+AmountSum = Annotated[Decimal, BeforeValidator(_decimal(4, -SUM_MAX, SUM_MAX)), _serialise, _schema(4, Decimal(-1), 19)]
 """A total of amounts: it may exceed what a single amount may be."""

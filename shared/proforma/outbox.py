@@ -25,9 +25,13 @@ insert into outbox (event_id, topic, type, key, trace, body, created_at)
 select e, t, y, k, $6, b, $7 from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[])
   with ordinality as rows (e, t, y, k, b, n) order by n
 """
+# Cut by bytes as well, because 500 full chunks at once are 250 MB; the first row comes whatever its size.
 PENDING = """
 select id, event_id, topic, type, key, trace, body, created_at
-from outbox where not published order by id limit $1
+from (
+  select *, sum(octet_length(body)) over (order by id) - octet_length(body) as bytes_before
+  from (select * from outbox where not published order by id limit $1) oldest) sized
+where bytes_before < $2 order by id
 """
 PUBLISHED = "update outbox set published = true, published_at = $2 where id = any($1::bigint[]) and not published"
 PURGE = """

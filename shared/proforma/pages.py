@@ -16,6 +16,8 @@ T = TypeVar("T")
 Limit = Annotated[int, Query(ge=1, le=1000, description="Items on the page.")]
 After = Annotated[str | None, Query(max_length=512, description="The `next` of the page before.")]
 
+_NUMBER_DIGITS = 9
+
 
 def encode(*key: object) -> str:
     """The cursor behind the row with this key."""
@@ -28,7 +30,7 @@ def decode(cursor: str, parts: int) -> list[str]:
         key = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except ValueError as error:
         raise Invalid.field("/query/after", "not a cursor of this list") from error
-    if not isinstance(key, list) or len(key) != parts or not all(isinstance(part, str) for part in key):
+    if not isinstance(key, list) or len(key) != parts or not all(isinstance(p, str) and p.isprintable() for p in key):
         raise Invalid.field("/query/after", "not a cursor of this list")
     return key
 
@@ -54,7 +56,7 @@ def number(cursor: str | None) -> int:
     if cursor is None:
         return 0
     text = decode(cursor, 1)[0]
-    if not (text.isascii() and text.isdigit() and len(text) <= 9):
+    if not (text.isascii() and text.isdigit() and len(text) <= _NUMBER_DIGITS):
         raise Invalid.field("/query/after", "not a cursor of this list")
     return int(text)
 
@@ -66,5 +68,5 @@ def waiting_key(cursor: str | None) -> tuple[datetime | None, str, str]:
     since, kind, thing = decode(cursor, 3)
     try:
         return datetime.fromisoformat(since).astimezone(UTC), kind, thing
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise Invalid.field("/query/after", "not a cursor of this list") from error

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Any
 
 import asyncpg
@@ -67,9 +68,9 @@ def respond(problem: Problem) -> Response:
         **problem.extra,
     }
     headers = {}
-    if problem.status == 401:
+    if isinstance(problem, Unauthenticated):
         headers["WWW-Authenticate"] = "Bearer"
-    if problem.status in (503, 409) and isinstance(problem, Unavailable):
+    if isinstance(problem, Unavailable):
         headers["Retry-After"] = "1"
     return JSONResponse(body, problem.status, headers, media_type="application/problem+json")
 
@@ -82,7 +83,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     for kind in (*_AWAY, DBAPIError, asyncpg.PostgresError):
         app.add_exception_handler(kind, _database)
-    app.add_exception_handler(Exception, _unexpected)
 
 
 async def _problem(_: Request, error: Exception) -> Response:
@@ -98,6 +98,9 @@ async def _replayed(_: Request, error: Exception) -> Response:
 async def _http(_: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):  # pragma: no cover
         raise error
+    if error.status_code == HTTPStatus.BAD_REQUEST:
+        # FastAPI's answer to a body that its parser gives up on: to the caller one more invalid request.
+        return respond(Invalid("the body cannot be read", [{"pointer": "", "detail": str(error.detail)}]))
     problem = _BY_STATUS.get(error.status_code, Problem)(str(error.detail))
     if type(problem) is Problem:
         problem.status, problem.title = error.status_code, str(error.detail)
@@ -109,20 +112,17 @@ async def _http(_: Request, error: Exception) -> Response:
 
 
 async def _database(_: Request, error: Exception) -> Response:
-    cause: BaseException = error.orig.__cause__ or error if isinstance(error, DBAPIError) and error.orig else error
+    cause = (error.orig.__cause__ or error) if isinstance(error, DBAPIError) and error.orig else error
     if isinstance(cause, asyncpg.UniqueViolationError):
         return respond(Conflict(f"exists already: {cause.detail or cause.constraint_name}"))
     if isinstance(cause, asyncpg.ForeignKeyViolationError):
         return respond(Conflict(f"refers to something that is not there: {cause.detail or cause.constraint_name}"))
-    if isinstance(cause, _AWAY) or (isinstance(error, DBAPIError) and error.connection_invalidated):
+    # asyncpg's refusal of a value is an InterfaceError too, but to send the same call again would not help.
+    away = isinstance(cause, _AWAY) and not isinstance(cause, ValueError)
+    if away or (isinstance(error, DBAPIError) and error.connection_invalidated):
         log.warning("http.database_away", problem=str(cause))
         return respond(Unavailable("the database did not answer in time; nothing was changed"))
     log.error("http.database_error", exc_info=error)
-    return respond(Problem("something went wrong here; nothing was changed"))
-
-
-async def _unexpected(_: Request, error: Exception) -> Response:
-    log.error("http.unexpected", exc_info=error)
     return respond(Problem("something went wrong here; nothing was changed"))
 
 
@@ -133,7 +133,9 @@ async def _invalid(_: Request, error: Exception) -> Response:
 
 
 def _field(error: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {"pointer": _pointer(error["loc"]), "detail": str(error["msg"])}
+    # "loc" of broken JSON is a place in the text, not a field.
+    loc = error["loc"][:1] if error["type"] == "json_invalid" else error["loc"]
+    found: dict[str, Any] = {"pointer": _pointer(loc), "detail": str(error["msg"])}
     expected = error.get("ctx", {}).get("expected")
     if error["type"] in ("literal_error", "enum") and isinstance(expected, str):
         found["allowed"] = re.findall(r"'([^']*)'", expected)
@@ -146,4 +148,6 @@ def _pointer(loc: Sequence[int | str]) -> str:
         path = [part for part in path if part not in ("one", "many")]
     else:
         path = [{"header": "headers"}.get(str(where), str(where)), *path]
-    return "/" + "/".join(str(part).replace("~", "~0").replace("/", "~1") for part in path)
+    parts = [str(part).replace("~", "~0").replace("/", "~1") for part in path]
+    # A field's name comes from the caller: half a surrogate pair in it could not be sent back.
+    return "".join(f"/{part}" for part in parts).encode(errors="replace").decode()

@@ -1,18 +1,18 @@
 """The relay: one active process per database sends the outbox to Kafka, in id order."""
 
 import asyncio
-from typing import TYPE_CHECKING
+from collections.abc import Coroutine
+from typing import Any
 from uuid import UUID
 
 import asyncpg
 
 from proforma import outbox
+from proforma.clock import Clock
 from proforma.db import Database
-from proforma.kafka import Producer
+from proforma.kafka import Producer, ProducerFactory
+from proforma.settings import Limits
 from proforma.telemetry import OUTBOX_LEADER, OUTBOX_SENT, logger
-
-if TYPE_CHECKING:
-    from proforma.clock import Clock
 
 _LOCK = 0x70726F66  # "prof": the advisory lock that makes one relay active
 _HEARTBEAT_S = 3
@@ -32,13 +32,13 @@ class Relay:
     """
 
     def __init__(
-        self, database: Database, producer_of: "ProducerFactory", source: str, clock: "Clock", rows_max: int
+        self, database: Database, producer_of: ProducerFactory, source: str, clock: Clock, limits: Limits
     ) -> None:
         self._database = database
         self._producer_of = producer_of
         self._source = source
         self._clock = clock
-        self._rows_max = rows_max
+        self._limits = limits
         self.active = False
         self.problem: str | None = None
 
@@ -55,7 +55,12 @@ class Relay:
             await _wait(stop, _PAUSE_S)
 
     async def _lead(self, stop: asyncio.Event) -> None:
-        connection = await self._database.connect(idle_session_timeout=f"{_IDLE_LIMIT_S}s", statement_timeout="10s")
+        connection = await self._database.connect(
+            idle_session_timeout=f"{_IDLE_LIMIT_S}s",
+            statement_timeout=f"{_IDLE_LIMIT_S}s",
+            # A process that freezes in the middle of reading its rows leaves the server writing, not idle.
+            tcp_user_timeout=f"{_IDLE_LIMIT_S}s",
+        )
         try:
             if not await connection.fetchval("select pg_try_advisory_lock($1)", _LOCK):
                 return
@@ -75,16 +80,17 @@ class Relay:
             connection.terminate()
 
     async def _send(self, connection: "asyncpg.Connection[asyncpg.Record]", producer: Producer, origin: UUID) -> int:
-        rows = await connection.fetch(outbox.PENDING, self._rows_max)
+        rows = await connection.fetch(outbox.PENDING, self._limits.relay_rows_max, self._limits.relay_bytes_max)
         if not rows:
             return 0
         # All of the batch or none: to go on after a failed row would let a later event of its key overtake it.
-        await producer.send_all(
+        sending = producer.send_all(
             [
                 (row["topic"], row["key"], row["body"], outbox.envelope(row, self._source, origin).headers())
                 for row in rows
             ]
         )
+        await _with_heartbeat(connection, sending)
         await connection.execute(outbox.PUBLISHED, [row["id"] for row in rows], self._clock.now())
         for row in rows:
             OUTBOX_SENT.labels(row["topic"]).inc()
@@ -95,15 +101,15 @@ class Relay:
         OUTBOX_LEADER.set(1 if active else 0)
 
 
-class ProducerFactory:
-    """Makes a fresh producer; an idempotent one that lost its broker must be thrown away, not reused."""
-
-    def __init__(self, bootstrap: str, prefix: str) -> None:
-        self._bootstrap = bootstrap
-        self._prefix = prefix
-
-    def __call__(self) -> Producer:
-        return Producer(self._bootstrap, self._prefix)
+async def _with_heartbeat(connection: "asyncpg.Connection[asyncpg.Record]", work: Coroutine[Any, Any, None]) -> None:
+    """Keeps the session from being idle while `work` waits for a slow broker; ends `work` when the session is lost."""
+    task = asyncio.create_task(work)
+    try:
+        while not (await asyncio.wait({task}, timeout=_HEARTBEAT_S))[0]:
+            await connection.execute("select 1")
+        await task
+    finally:
+        task.cancel()
 
 
 async def _wait(stop: asyncio.Event, seconds: float) -> None:

@@ -6,17 +6,21 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import unquote, urlsplit
 
-from fastapi import FastAPI
+import uvicorn
 from pydantic import ValidationError
 
 from proforma.db import Database
-from proforma.migrations import migrate
+from proforma.migrations import upgrade
 from proforma.runtime import Runtime
 from proforma.settings import ServiceSettings
 from proforma.telemetry import configure_logging
 from proforma.worker import Work, run_worker
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +29,7 @@ class Service:
 
     name: str
     migrations: Path
-    app: Callable[[Runtime], FastAPI]
+    app: Callable[[Runtime], "FastAPI"]
     work: Callable[[Runtime], Work]
     settings: type[ServiceSettings] = ServiceSettings
 
@@ -42,7 +46,7 @@ class Service:
             settings = self.settings()
         except ValidationError as error:
             what = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-            sys.exit(f"{self.name}: {what}")
+            self._refuse(what)
         configure_logging(self.name, settings.log_level)
         if command == "migrate":
             self._migrate(settings)
@@ -54,14 +58,16 @@ class Service:
 
     def _migrate(self, settings: ServiceSettings) -> None:
         if settings.migration_database_url is None:
-            sys.exit(f"{self.name}: set PROFORMA_MIGRATION_DATABASE_URL, the login that owns the tables")
-        login = settings.database_url.partition("//")[2].partition(":")[0]
-        migrate(settings.migration_database_url, self.migrations, login)
+            self._refuse("set PROFORMA_MIGRATION_DATABASE_URL, the login that owns the tables")
+        login = unquote(urlsplit(settings.database_url).username or "")
+        asyncio.run(upgrade(settings.migration_database_url, self.migrations, login))
 
     def _serve(self, settings: ServiceSettings) -> None:
-        import uvicorn  # noqa: PLC0415 - migrate and worker start without it
-
         uvicorn.run(
             self.app(self.runtime(settings, "api")), host=settings.host, port=settings.port,
             log_config=None, access_log=False, timeout_graceful_shutdown=8,
         )  # fmt: skip
+
+    def _refuse(self, what: str) -> NoReturn:
+        sys.stderr.write(f"{self.name}: {what}\n")
+        sys.exit(2)

@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class Limits(BaseModel):
     """Everything that can grow has a limit here; units are in the names."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     body_bytes_max: int = 4 * 1024 * 1024
     batch_max: int = 1_000
@@ -24,6 +24,7 @@ class Limits(BaseModel):
     idempotency_keep_days: int = 7
     consume_messages_max: int = 50
     relay_rows_max: int = 500
+    relay_bytes_max: int = 8 * 1024 * 1024
     outbox_keep_days: int = 30
     inbox_keep_days: int = 30
     job_step_max: int = 1_000
@@ -62,6 +63,8 @@ class ServiceSettings(BaseSettings):
             raise ValueError(
                 "set PROFORMA_AUTH_PUBLIC_KEY_FILE or PROFORMA_AUTH_JWKS_URL: no service starts without auth"
             )
+        if self.auth_public_key_file is not None and not self.auth_public_key_file.is_file():
+            raise ValueError(f"PROFORMA_AUTH_PUBLIC_KEY_FILE: there is no file {self.auth_public_key_file}")
         if not self.auth_issuer or not self.auth_audience:
             raise ValueError("set PROFORMA_AUTH_ISSUER and PROFORMA_AUTH_AUDIENCE: no service starts without auth")
         return self

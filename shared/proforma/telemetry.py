@@ -1,12 +1,14 @@
 """Structured logs with request and event ids, and the metrics that operators watch."""
 
+import json
 import logging
 import re
 import secrets
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
-from uuid import UUID
+from datetime import UTC, datetime
 
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
@@ -28,13 +30,36 @@ WAITING_AGE = Gauge("proforma_waiting_oldest_seconds", "Age of the oldest thing 
 REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
 TRACEPARENT: ContextVar[str | None] = ContextVar("traceparent", default=None)
 
-_TRACEPARENT = re.compile(r"^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
+_REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
+_TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+class _JsonLines(logging.Formatter):
+    """The lines of libraries, in the shape of our own: what collects logs must not meet two formats."""
+
+    def __init__(self, service: str) -> None:
+        super().__init__()
+        self._service = service
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "service": self._service,
+            "event": record.getMessage(),
+            "logger": record.name,
+            "level": record.levelname.lower(),
+            "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat().replace("+00:00", "Z"),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line)
 
 
 def configure_logging(service: str, level: str) -> None:
     """One JSON object a line on standard output; every line carries the service and the ids bound around it."""
-    logging.basicConfig(level=level, stream=sys.stdout, format="%(message)s", force=True)
-    for noisy in ("aiokafka", "uvicorn.access", "uvicorn.error", "alembic", "asyncio"):
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(_JsonLines(service))
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    for noisy in ("aiokafka", "uvicorn.access", "uvicorn.error", "alembic", "asyncio", "httpx"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     structlog.configure(
         processors=[
@@ -50,26 +75,28 @@ def configure_logging(service: str, level: str) -> None:
     structlog.contextvars.bind_contextvars(service=service)
 
 
-def bind_trace(request_id: str | None, traceparent: str | None) -> tuple[str, str]:
-    """Takes over the caller's ids where they are well-formed, makes new ones where not; returns both."""
-    request = request_id if request_id and re.fullmatch(r"[\x21-\x7e]{1,128}", request_id) else secrets.token_hex(12)
+@contextmanager
+def traced(request_id: str | None, traceparent: str | None, **ids: object) -> Iterator[tuple[str, str]]:
+    """Ties log lines and emitted events of the block to one request; yields its ids.
+
+    Takes over the caller's ids where they are well-formed and makes new ones where not. `ids` are logged beside them.
+    """
+    request = request_id if request_id and _REQUEST_ID.fullmatch(request_id) else secrets.token_hex(12)
     parent = traceparent or ""
-    trace = parent if _TRACEPARENT.match(parent) else f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
-    REQUEST_ID.set(request)
-    TRACEPARENT.set(trace)
-    structlog.contextvars.bind_contextvars(request_id=request, trace_id=trace[3:35])
-    return request, trace
+    trace = parent if _TRACEPARENT.fullmatch(parent) else f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+    tokens = REQUEST_ID.set(request), TRACEPARENT.set(trace)
+    try:
+        with structlog.contextvars.bound_contextvars(request_id=request, trace_id=trace[3:35], **ids):
+            yield request, trace
+    finally:
+        REQUEST_ID.reset(tokens[0])
+        TRACEPARENT.reset(tokens[1])
 
 
 def current_trace() -> Mapping[str, str]:
     """The ids of the work under way, as they travel in message headers."""
     pairs = {"x-request-id": REQUEST_ID.get(), "traceparent": TRACEPARENT.get()}
     return {name: value for name, value in pairs.items() if value}
-
-
-def bind_event(event_id: UUID | None, event_type: str | None) -> None:
-    """Ties the log lines that follow to one event."""
-    structlog.contextvars.bind_contextvars(event_id=str(event_id) if event_id else None, event_type=event_type)
 
 
 def logger() -> structlog.typing.FilteringBoundLogger:

@@ -1,4 +1,4 @@
-"""The topics, with partitions and retention: made explicitly, because a broker's defaults would lose or compact them."""
+"""The topics, with partitions and retention: made explicitly, a broker's defaults would lose or compact them."""
 
 from dataclasses import dataclass
 

@@ -39,10 +39,12 @@ async def ask(session: AsyncSession, context: Context, asks: Mapping[str, Ask], 
     rows = await fetch(session, ONE, thing)
     if not rows:
         raise NotFound(f"nothing waits under {thing}")
-    again = {**KERNEL_ASKS, **asks}.get(rows[0]["kind"])
-    if again is None:
-        raise Conflict(f"a {rows[0]['kind']} is not asked again: see its own verbs")
-    await again(session, context, thing)
+    known = {**KERNEL_ASKS, **asks}
+    for row in rows:
+        again = known.get(row["kind"])
+        if again is None:
+            raise Conflict(f"a {row['kind']} is not asked again: see its own verbs")
+        await again(session, context, thing)
 
 
 async def measure(session: AsyncSession, context: Context, kinds: set[str]) -> set[str]:

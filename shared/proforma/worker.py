@@ -6,9 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import asyncpg
 import uvicorn
-from sqlalchemy.exc import DBAPIError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -16,10 +14,13 @@ from starlette.routing import Route
 
 from proforma import idempotency, inbox, outbox, waiting
 from proforma.consumer import BatchConsumer
+from proforma.failures import is_deterministic
 from proforma.handlers import Handlers
 from proforma.health import metrics_response, readiness
+from proforma.intake import Intake
 from proforma.jobs import JobKind, JobRunner
-from proforma.relay import ProducerFactory, Relay
+from proforma.kafka import ConsumerFactory, ProducerFactory
+from proforma.relay import Relay
 from proforma.runtime import Runtime
 from proforma.telemetry import logger
 
@@ -49,23 +50,14 @@ class Worker:
         self._runtime = runtime
         self._work = work
         self.relay = Relay(
-            runtime.database,
-            ProducerFactory(settings.kafka, settings.topic_prefix),
-            f"/{runtime.service}",
-            runtime.clock,
-            settings.limits.relay_rows_max,
-        )
-        self.consumer = (
-            BatchConsumer(
-                runtime.database, context, work.handlers, settings.kafka, runtime.group, settings.topic_prefix
-            )
-            if work.handlers.topics
-            else None
-        )
+            runtime.database, ProducerFactory(settings.kafka, settings.topic_prefix), f"/{runtime.service}",
+            runtime.clock, settings.limits,
+        )  # fmt: skip
+        self.consumer = _consumer(runtime, work.handlers) if work.handlers.topics else None
         self.jobs = JobRunner(runtime.database, context, work.jobs)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Until `stop`. A task that dies takes the others with it: a half-dead worker would look alive and do nothing."""
+        """Until `stop`. A task that dies takes the others with it: a half-dead worker would look alive."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.relay.run(stop))
             if self.consumer is not None:
@@ -77,19 +69,17 @@ class Worker:
 
     async def _keep_house(self, stop: asyncio.Event) -> None:
         """Measures what waits, and purges what is older than promised, a little at a time."""
-        context, limits = self._runtime.context(), self._runtime.settings.limits
         kinds: set[str] = set()
         turn = 0
         while not stop.is_set():
             try:
                 async with self._runtime.database.transaction() as session:
-                    kinds = await waiting.measure(session, context, kinds)
+                    kinds = await waiting.measure(session, self._runtime.context(), kinds)
                 if turn % _PURGE_EVERY == 0:
-                    async with self._runtime.database.transaction() as session:
-                        await outbox.purge(session, context.clock.now(), limits.outbox_keep_days)
-                        await inbox.purge(session, context.clock.now(), limits.inbox_keep_days)
-                        await idempotency.purge(session, context)
-            except (OSError, TimeoutError, DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                    await self._purge(stop)
+            except Exception as error:
+                if is_deterministic(error):
+                    raise
                 log.warning("worker.keep_house", problem=str(error))
             turn += 1
             try:
@@ -97,6 +87,18 @@ class Worker:
                     await stop.wait()
             except TimeoutError:
                 continue
+
+    async def _purge(self, stop: asyncio.Event) -> None:
+        now, limits = self._runtime.clock.now(), self._runtime.settings.limits
+        for purge, days in (
+            (outbox.purge, limits.outbox_keep_days),
+            (inbox.purge, limits.inbox_keep_days),
+            (idempotency.purge, limits.idempotency_keep_days),
+        ):
+            left = True
+            while left and not stop.is_set():
+                async with self._runtime.database.transaction() as session:
+                    left = await purge(session, now, days) > 0
 
     def problems(self) -> dict[str, str]:
         """What keeps this worker from its work, by part; empty when all goes on."""
@@ -107,6 +109,15 @@ class Worker:
 
 async def _await(work: Awaitable[None]) -> None:
     await work
+
+
+def _consumer(runtime: Runtime, handlers: Handlers) -> BatchConsumer:
+    settings = runtime.settings
+    return BatchConsumer(
+        Intake(runtime.database, runtime.context(), handlers, runtime.group),
+        ConsumerFactory(settings.kafka, runtime.group, handlers.topics, settings.topic_prefix),
+        settings.limits.consume_messages_max,
+    )
 
 
 def _health_app(runtime: Runtime, worker: Worker) -> Starlette:
@@ -126,11 +137,6 @@ def _health_app(runtime: Runtime, worker: Worker) -> Starlette:
     return Starlette(routes=[Route("/health/live", live), Route("/health/ready", ready), Route("/metrics", metrics)])
 
 
-class _Server(uvicorn.Server):
-    def install_signal_handlers(self) -> None:  # pragma: no cover - older uvicorn
-        """Signals are the worker's: the server stops when it says so."""
-
-
 async def run_worker(runtime: Runtime, work: Work) -> None:
     """The process: health on its own port; SIGTERM and SIGINT finish what is in hand and end it."""
     stop = asyncio.Event()
@@ -140,7 +146,7 @@ async def run_worker(runtime: Runtime, work: Work) -> None:
         _health_app(runtime, worker), host=runtime.settings.host, port=runtime.settings.worker_port,
         log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=2,
     )  # fmt: skip
-    server = _Server(config)
+    server = uvicorn.Server(config)
 
     async def stop_server() -> None:
         await stop.wait()
@@ -148,6 +154,7 @@ async def run_worker(runtime: Runtime, work: Work) -> None:
 
     try:
         async with asyncio.TaskGroup() as tasks:
+            # serve() would take the signals for itself.
             serving = tasks.create_task(server._serve())
             for one in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(one, stop.set)

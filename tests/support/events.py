@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from proforma.consumer import BatchConsumer, first_run
 from proforma.db import fetch, fetch_value
 from proforma.envelope import Envelope, Event, Record
 from proforma.handlers import Handlers
+from proforma.intake import Intake, first_run
 from proforma.runtime import Runtime
 
 _NEXT = "select coalesce(max(next_offset), 0) from consumed where consumer = $1 and topic = $2 and partition = 0"
@@ -62,7 +62,7 @@ async def deliver(runtime: Runtime, handlers: Handlers, *events: Event | Record)
 
     Raises DeadLettered when one of them could not take effect; the others have.
     """
-    consumer = BatchConsumer(runtime.database, runtime.context(), handlers, "", runtime.group)
+    intake = Intake(runtime.database, runtime.context(), handlers, runtime.group)
     before = await _dead_letters(runtime)
     records = [event if isinstance(event, Record) else record_of(event) for event in events]
     for topic in dict.fromkeys(record.topic for record in records):
@@ -72,7 +72,7 @@ async def deliver(runtime: Runtime, handlers: Handlers, *events: Event | Record)
         placed = [replace(record, partition=0, offset=first + n) for n, record in enumerate(mine)]
         while placed:
             batch = first_run(placed, runtime.settings.limits.consume_messages_max)
-            await consumer.handle((topic, 0), batch[0].offset, batch)
+            await intake.handle((topic, 0), batch[0].offset, batch)
             placed = placed[len(batch) :]
     dead = [reason for letter, reason in (await _dead_letters(runtime)).items() if letter not in before]
     if dead:

@@ -1,7 +1,6 @@
 """Waiting for what happens elsewhere: until it is there, never for a time that should be enough."""
 
 import asyncio
-import inspect
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -10,17 +9,14 @@ from typing import Protocol, TypeVar
 T = TypeVar("T")
 
 
-async def eventually(condition: Callable[[], Awaitable[T] | T], limit_s: float = 20) -> T:
+async def eventually(condition: Callable[[], Awaitable[T]], limit_s: float = 20) -> T:
     """The first true value of `condition`, asked again and again; fails after `limit_s`."""
     end = time.monotonic() + limit_s
-    while True:
-        found = condition()
-        value = await found if inspect.isawaitable(found) else found
-        if value:
-            return value  # type: ignore[return-value]
+    while not (value := await condition()):
         if time.monotonic() > end:
             raise AssertionError(f"not within {limit_s} s; the last value was {value!r}")
         await asyncio.sleep(0.03)
+    return value
 
 
 class Runs(Protocol):

@@ -85,7 +85,7 @@ class ClaimLine(Body):
     name: str
     kind: Literal["project", "product"]
     billing_method: Literal["time_and_material", "fixed_price"] | None = None
-    includes: list[str] = []
+    includes: list[str] = Field(default_factory=list)
     cut_off: date | None = None
 
 

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import ClassVar, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from proforma.envelope import Body, Event
 from proforma.money import Price, Quantity, QuantityFromZero
@@ -40,7 +40,7 @@ class ApprovedEntry(Body):
     billable_quantity: QuantityFromZero
     billing_type: BillingType | None = None
 
-    model_config = {"frozen": True, "extra": "ignore", "populate_by_name": True, "serialize_by_alias": True}
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True, serialize_by_alias=True)
 
 
 class EntriesApproved(Event):

@@ -1,0 +1,145 @@
+"""Batches of records into effects: position, inbox, effect and dead letter in the database's own transactions."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from proforma import dead_letters, inbox
+from proforma.context import Context
+from proforma.db import Database, execute, fetch, fetch_value
+from proforma.envelope import Position, Record
+from proforma.failures import is_deterministic
+from proforma.handlers import Handler, Handlers
+from proforma.telemetry import MESSAGES, logger, traced
+
+LOCK_POSITION = """
+insert into consumed (consumer, topic, partition, next_offset, updated_at) values ($1, $2, $3, $4, $5)
+on conflict (consumer, topic, partition) do update set next_offset = consumed.next_offset
+returning next_offset
+"""
+POSITIONS = "select topic, partition, next_offset from consumed where consumer = $1"
+ADVANCE = """
+update consumed set next_offset = $4, updated_at = $5 where consumer = $1 and topic = $2 and partition = $3
+"""
+
+log = logger()
+
+
+class Behind(Exception):
+    """The database's position is lower than where this batch was read from; the partition must be read from there."""
+
+    def __init__(self, offset: int) -> None:
+        super().__init__(offset)
+        self.offset = offset
+
+
+class Intake:
+    """Applies what one consumer group reads.
+
+    The position moves only together with the effect. Whatever a rebalance or a kill does, a batch takes effect once:
+    the row lock on the position puts two members that hold the same partition for a moment one after the other, and
+    the second finds it moved.
+    """
+
+    def __init__(self, database: Database, context: Context, handlers: Handlers, group: str) -> None:
+        self._database = database
+        self._context = context
+        self._handlers = handlers
+        self._group = group
+
+    async def positions(self) -> dict[Position, int]:
+        """Where each partition goes on."""
+        async with self._database.transaction() as session:
+            rows = await fetch(session, POSITIONS, self._group)
+        return {(row["topic"], row["partition"]): row["next_offset"] for row in rows}
+
+    async def handle(self, position: Position, read_from: int, batch: Sequence[Record]) -> None:
+        """Applies a batch of one type: in one transaction or, when that fails for good, one message at a time.
+
+        `read_from` is where the partition was read from; raises Behind when the database knows a lower position, and
+        whatever is away. A poisoned message becomes a dead letter, its neighbours take effect.
+        """
+        try:
+            async with self._database.transaction() as session:
+                await self._apply(session, position, read_from, batch)
+        except Behind:
+            raise
+        except Exception as error:
+            if not is_deterministic(error):
+                raise
+            log.info("consumer.one_by_one", topic=position[0], messages=len(batch), because=str(error)[:500])
+            for record in batch:
+                await self._handle_alone(position, read_from, record)
+                read_from = record.offset + 1
+
+    async def _handle_alone(self, position: Position, read_from: int, record: Record) -> None:
+        """One message; a poisoned one becomes a dead letter in the transaction that moves the position past it."""
+        try:
+            async with self._database.transaction() as session:
+                await self._apply(session, position, read_from, [record])
+        except Behind:
+            raise
+        except Exception as error:
+            if not is_deterministic(error):
+                raise
+            async with self._database.transaction() as session:
+                if await self._move(session, position, read_from, [record]):
+                    await dead_letters.keep(session, self._context, self._group, record, error)
+            MESSAGES.labels(record.topic, record.type or "", "dead_letter").inc()
+            log.error("consumer.dead_letter", topic=record.topic, offset=record.offset, reason=str(error)[:500])
+
+    async def _apply(self, session: AsyncSession, position: Position, read_from: int, batch: Sequence[Record]) -> None:
+        batch = await self._move(session, position, read_from, batch)
+        if not batch:
+            return
+        handler = self._handlers.of(batch[0].type)
+        if handler is None:
+            MESSAGES.labels(position[0], "unknown", "ignored").inc(len(batch))
+            return
+        fresh = await self._fresh(session, batch)
+        if fresh:
+            await self._effect(session, handler, fresh)
+        MESSAGES.labels(position[0], handler.event.TYPE, "repeated").inc(len(batch) - len(fresh))
+        MESSAGES.labels(position[0], handler.event.TYPE, "handled").inc(len(fresh))
+
+    async def _effect(self, session: AsyncSession, handler: Handler, fresh: Sequence[Record]) -> None:
+        # One batch has one trace, its first message's: what it emits cannot be told apart by message any more.
+        first = fresh[0]
+        with traced(
+            first.header("x-request-id"), first.header("traceparent"),
+            event_id=str(first.event_id()), event_type=handler.event.TYPE, messages=len(fresh),
+        ):  # fmt: skip
+            await self._handlers.apply(session, self._context, handler, fresh)
+            log.debug("consumer.handled", topic=first.topic, partition=first.partition, offset=first.offset)
+
+    async def _fresh(self, session: AsyncSession, batch: Sequence[Record]) -> list[Record]:
+        by_id: dict[UUID, Record] = {}
+        for record in batch:
+            by_id.setdefault(record.event_id(), record)
+        new = await inbox.first_time(session, self._group, list(by_id), self._context.clock.now())
+        return [record for event_id, record in by_id.items() if event_id in new]
+
+    async def _move(
+        self, session: AsyncSession, position: Position, read_from: int, batch: Sequence[Record]
+    ) -> Sequence[Record]:
+        """Locks the position and moves it past the batch; returns the part of the batch that is new."""
+        now = self._context.clock.now()
+        at: int = await fetch_value(session, LOCK_POSITION, self._group, *position, read_from, now)
+        if read_from > at:
+            # Read from beyond what the database knows: to go on would step over messages that never took effect.
+            raise Behind(at)
+        new = [record for record in batch if record.offset >= at]
+        if new:
+            await execute(session, ADVANCE, self._group, *position, new[-1].offset + 1, now)
+        return new
+
+
+def first_run(records: Sequence[Record], most: int) -> list[Record]:
+    """The longest beginning of one event type, `most` at the most: one set-based statement serves a whole run."""
+    run: list[Record] = []
+    for record in records:
+        if len(run) == most or (run and record.type != run[0].type):
+            break
+        run.append(record)
+    return run

@@ -12,7 +12,7 @@ from proforma import jobs, outbox
 from proforma.bodies import BulkResult, JobOut, Refusal
 from proforma.context import Context
 from proforma.envelope import Outgoing
-from proforma.errors import Conflict, Forbidden, NotFound
+from proforma.errors import Conflict, Forbidden, NotFound, Problem
 from proforma.events.time_expense import ApprovedEntry, EntriesApproved
 from proforma.http import match
 from proforma.settings import Limits
@@ -43,18 +43,18 @@ async def move_one(
     session: AsyncSession, context: Context, action: Action, entry_id: UUID, expected: int | None
 ) -> EntryOut:
     """Moves one entry. Raises NotFound, Forbidden, Stale, and Conflict in another state than the verb needs."""
-    who = caller(context)
-    for entry in await queries.lock(session, [entry_id]):
-        override = action.of(entry_id)
-        verdict = judge(action.verb, entry, who, override, self_approval=context.self_approval)
-        if isinstance(verdict, Refused) and verdict.reason != "wrong_state":
-            _raise(verdict, entry_id)
-        match(entry.version, expected)
-        if verdict != "change":
-            raise _conflict(action.verb, entry)
-        moved = await _move(session, context, action, [entry])
-        return EntryOut.model_validate(moved[0])
-    raise NotFound(f"no entry {entry_id}")
+    found = await queries.lock(session, [entry_id])
+    if not found:
+        raise NotFound(f"no entry {entry_id}")
+    entry = found[0]
+    verdict = judge(action.verb, entry, caller(context), action.of(entry_id), self_approval=context.self_approval)
+    if isinstance(verdict, Refused) and verdict.reason != "wrong_state":
+        raise _refusal(verdict, entry_id)
+    match(entry.version, expected)
+    if verdict != "change":
+        raise _conflict(action.verb, entry)
+    moved = await _move(session, context, action, found)
+    return EntryOut.model_validate(moved[0])
 
 
 async def move_many(session: AsyncSession, context: Context, action: Action, ids: Sequence[UUID]) -> BulkResult:
@@ -147,10 +147,10 @@ async def _move(
     return [dict(record) for record in records]
 
 
-def _raise(verdict: Refused, entry_id: UUID) -> None:
+def _refusal(verdict: Refused, entry_id: UUID) -> Problem:
     if verdict.reason == "not_found":
-        raise NotFound(f"no entry {entry_id}")
-    raise Forbidden(verdict.detail, reason=verdict.reason)
+        return NotFound(f"no entry {entry_id}")
+    return Forbidden(verdict.detail, reason=verdict.reason)
 
 
 def _conflict(verb: Verb, entry: Standing) -> Conflict:

@@ -1,10 +1,9 @@
 """Reads and set-based writes of entries and their history."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -39,7 +38,18 @@ order by external_id, id
 on conflict (external_id) do nothing
 returning *
 """
-_HISTORY = ("entry_id", "version", "action", "status", "by", "at", "reason", "changes")
+
+
+class Noted(NamedTuple):
+    """A row for the history. A table object for each would cost an import of thousands most of its time."""
+
+    entry_id: UUID
+    version: int
+    action: str
+    status: str
+    by: str
+    at: datetime
+    changes: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +125,6 @@ async def insert(session: AsyncSession, stamp: Stamp, rows: Sequence[Mapping[str
     return await fetch(session, INSERT, *columns, stamp.status, stamp.actor, stamp.at)
 
 
-async def note(session: AsyncSession, rows: Sequence[HistoryRow]) -> None:
+async def note(session: AsyncSession, rows: Sequence[Noted]) -> None:
     """Adds rows to the history."""
-    await copy(session, "entry_history", _HISTORY, [tuple(getattr(row, name) for name in _HISTORY) for row in rows])
-
-
-def changes_text(changes: Mapping[str, Any]) -> str | None:
-    """The history's text of some changes; None for none."""
-    return json.dumps(changes) if changes else None
+    await copy(session, "entry_history", Noted._fields, rows)

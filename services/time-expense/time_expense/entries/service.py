@@ -1,7 +1,7 @@
 """Entries until they are submitted: create, read, edit, delete; and their history for ever."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -54,7 +54,7 @@ async def create(session: AsyncSession, context: Context, bodies: Sequence[Entry
             "some exist already",
             [{"pointer": f"/{n}/external_id", "detail": f"{bodies[n].external_id} exists already"} for n in taken],
         )
-    await queries.note(session, [history_row(entry_id, 1, "draft", "created", stamp) for entry_id in ids])
+    await queries.note(session, [noted(entry_id, 1, "draft", "created", stamp) for entry_id in ids])
     return [EntryOut.model_validate(dict(made[entry_id])) for entry_id in ids]
 
 
@@ -90,7 +90,7 @@ async def edit(
     entry.version += 1
     entry.updated_at = stamp.at
     await session.flush()
-    await queries.note(session, [history_row(entry_id, entry.version, entry.status, "edited", stamp, differences)])
+    await queries.note(session, [noted(entry_id, entry.version, entry.status, "edited", stamp, differences)])
     return EntryOut.model_validate(entry)
 
 
@@ -100,7 +100,7 @@ async def delete(session: AsyncSession, context: Context, entry_id: UUID, expect
     stamp = queries.Stamp(entry.status, context.actor, context.clock.now())
     await session.delete(entry)
     await session.flush()
-    await queries.note(session, [history_row(entry_id, entry.version + 1, entry.status, "deleted", stamp)])
+    await queries.note(session, [noted(entry_id, entry.version + 1, entry.status, "deleted", stamp)])
 
 
 async def history(session: AsyncSession, context: Context, entry_id: UUID, wanted: HistoryQuery) -> Page[HistoryOut]:
@@ -115,19 +115,17 @@ async def history(session: AsyncSession, context: Context, entry_id: UUID, wante
     return Page(items=[_shown(row) for row in found], next=following)
 
 
-def history_row(
+def noted(
     entry_id: UUID,
     version: int,
     status: str,
     action: str,
     stamp: queries.Stamp,
-    changes: dict[str, Any] | None = None,
-) -> HistoryRow:
+    changes: Mapping[str, Any] | None = None,
+) -> queries.Noted:
     """What made one version of an entry, and the state that it left it in."""
-    return HistoryRow(
-        entry_id=entry_id, version=version, action=action, status=status, by=stamp.actor, at=stamp.at,
-        changes=queries.changes_text(changes or {}),
-    )  # fmt: skip
+    text = json.dumps(changes) if changes else None
+    return queries.Noted(entry_id, version, action, status, stamp.actor, stamp.at, text)
 
 
 async def _found(session: AsyncSession, entry_id: UUID, scope: Scope, *, lock: bool = False) -> Entry:

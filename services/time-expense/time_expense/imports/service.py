@@ -14,8 +14,7 @@ from proforma.errors import Forbidden
 from time_expense.approvals.service import approved_events
 from time_expense.entries import queries as entries
 from time_expense.entries.rules import Scope, deciding, difference
-from time_expense.entries.service import caller, history_row
-from time_expense.entries.tables import HistoryRow
+from time_expense.entries.service import caller, noted
 from time_expense.imports import queries
 from time_expense.imports.rules import ImportState, Known, Problem, Row, Settled, Target, settle
 from time_expense.uploads import service as uploads
@@ -120,9 +119,9 @@ def _values(external_id: str, entry: Known) -> dict[str, Any]:
     return {**work, "id": entry.id, "external_id": external_id, "class": "time", "version": entry.version}
 
 
-def _history(settled: Settled, stamp: entries.Stamp) -> list[HistoryRow]:
+def _history(settled: Settled, stamp: entries.Stamp) -> list[entries.Noted]:
     return [
-        history_row(
+        noted(
             after.id, after.version, after.status, "imported", stamp,
             difference(asdict(before.work), asdict(after.work)) if before else {},
         )

@@ -14,6 +14,7 @@ from billing_backlog.postings.routes import routes as postings
 from billing_backlog.price_lists.routes import routes as price_lists
 from billing_backlog.runs.routes import contract_routes as create_invoice
 from billing_backlog.runs.routes import routes as runs
+from billing_backlog.schedules.routes import routes as invoice_schedules
 from billing_backlog.worker import ASKS, HANDLERS
 from proforma.admin import admin_routers
 from proforma.http import create_app
@@ -29,6 +30,7 @@ NOUNS: list[APIRouter] = [
     contracts,
     contract_lifecycle,
     contract_lines,
+    invoice_schedules,
     backlog,
     create_invoice,
     runs,

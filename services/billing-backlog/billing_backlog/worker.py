@@ -7,19 +7,22 @@ from billing_backlog.checks.service import JOBS as CHECK_JOBS
 from billing_backlog.claims.handlers import HANDLERS as CLAIM_HANDLERS
 from billing_backlog.claims.service import send_again
 from billing_backlog.entries.handlers import HANDLERS as ENTRY_HANDLERS
+from billing_backlog.loop import run_waiting_triggers
 from billing_backlog.postings.handlers import HANDLERS as POSTING_HANDLERS
 from billing_backlog.postings.service import ask_again
 from billing_backlog.runs.service import JOBS as RUN_JOBS
+from billing_backlog.triggers.handlers import HANDLERS as TRIGGER_HANDLERS
+from billing_backlog.triggers.service import ask as ask_trigger
 from proforma.handlers import Handlers
 from proforma.runtime import Runtime
 from proforma.waiting import Ask
 from proforma.worker import Work
 
-HANDLERS = Handlers(*ENTRY_HANDLERS, *CLAIM_HANDLERS, *POSTING_HANDLERS)
+HANDLERS = Handlers(*ENTRY_HANDLERS, *CLAIM_HANDLERS, *POSTING_HANDLERS, *TRIGGER_HANDLERS)
 JOBS = (*BACKLOG_JOBS, *RUN_JOBS, *CHECK_JOBS)
-ASKS: Mapping[str, Ask] = {"claim": send_again, "posting": ask_again}
+ASKS: Mapping[str, Ask] = {"claim": send_again, "posting": ask_again, "trigger": ask_trigger}
 
 
 def build_work(_: Runtime) -> Work:
     """The worker's parts."""
-    return Work(handlers=HANDLERS, jobs=JOBS)
+    return Work(handlers=HANDLERS, jobs=JOBS, loops=[run_waiting_triggers])

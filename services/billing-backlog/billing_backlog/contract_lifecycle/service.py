@@ -10,6 +10,7 @@ from billing_backlog.contract_lines.service import refuse_overlaps
 from billing_backlog.contracts.queries import get_contract, lock_terms
 from billing_backlog.contracts.tables import Contract
 from billing_backlog.ledger.service import close_contract_items
+from billing_backlog.schedules import service as schedules
 from proforma.context import Context
 from proforma.errors import Conflict
 from proforma.http import match
@@ -25,6 +26,7 @@ async def activate(session: AsyncSession, context: Context, contract_id: UUID, e
     if not lines:
         raise Conflict(f"contract {contract_id} has no line: add one first", status="draft")
     await refuse_overlaps(session, set(lines.values()), lines.keys())
+    await schedules.announce(session, context, contract_id)
     return row
 
 
@@ -34,7 +36,8 @@ async def close(session: AsyncSession, context: Context, contract_id: UUID, expe
     Raises NotFound, Stale, and Conflict when it is not active.
     """
     row = await _step(session, context, contract_id, expected, "close")
-    # Last: it emits what it reverses, which belongs behind the contract's lock and its new status.
+    # Last: they emit, which belongs behind the contract's lock and its new status.
+    await schedules.end_all(session, context, contract_id)
     await close_contract_items(session, context, contract_id)
     return row
 

@@ -13,6 +13,7 @@ from billing_backlog.contract_lines.tables import ContractLine
 from billing_backlog.contracts.queries import lock_terms
 from billing_backlog.contracts.service import refuse_closed
 from billing_backlog.external_ids import refuse_taken
+from billing_backlog.schedules.queries import active_of
 from billing_backlog.validity import Validity
 from proforma.context import Context
 from proforma.errors import Conflict, Invalid
@@ -82,6 +83,9 @@ async def delete_line(session: AsyncSession, line_id: UUID, expected: int | None
     refuse_closed(row.contract_id, status)
     if await has_work(session, row):
         raise Conflict(f"contract line {line_id} has work on it and cannot be deleted")
+    schedule_id = (await active_of(session, [line_id])).get(line_id)
+    if schedule_id is not None:
+        raise Conflict(f"contract line {line_id} has invoice schedule {schedule_id}: end that first")
     await session.delete(row)
     await session.flush()
 

@@ -1,0 +1,94 @@
+"""Explicit rows: what may stand beside what, and what an edit does."""
+
+from datetime import date, timedelta
+from uuid import UUID, uuid4
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from billing_backlog.schedules.rules import RAN, Row, WantedRow, replace_rows, row_errors, taken_errors
+
+MARCH = [date(2026, 3, 1) + timedelta(days=n) for n in range(20)]
+
+
+def kept(day: date, status: str = "not_run", cut_off: date | None = None) -> Row:
+    return Row(uuid4(), day, cut_off or day - timedelta(days=1), status)
+
+
+def test_the_cut_off_is_the_day_before_unless_said_otherwise() -> None:
+    assert WantedRow(date(2026, 3, 1)).cut_off_or_default() == date(2026, 2, 28)
+    assert WantedRow(date(2026, 3, 1), date(2026, 3, 1)).cut_off_or_default() == date(2026, 3, 1)
+
+
+def test_errors_name_every_row() -> None:
+    wanted = [
+        WantedRow(MARCH[3], MARCH[3]),
+        WantedRow(MARCH[4], MARCH[5]),
+        WantedRow(MARCH[3]),
+        WantedRow(MARCH[3]),
+    ]
+    assert row_errors(wanted) == [
+        {"pointer": "/rows/1/cut_off", "detail": "after the run date 2026-03-05"},
+        {"pointer": "/rows/2/run_date", "detail": "2026-03-04 is the run date of /rows/0 too"},
+        {"pointer": "/rows/3/run_date", "detail": "2026-03-04 is the run date of /rows/0 too"},
+    ]
+
+
+def test_a_row_that_is_the_same_stays() -> None:
+    row = kept(MARCH[1])
+    for cut_off in (None, row.cut_off):
+        change = replace_rows([row], [WantedRow(MARCH[1], cut_off)])
+        assert (list(change.removed), list(change.added), list(change.errors)) == ([], [], [])
+
+
+def test_another_cut_off_is_another_row() -> None:
+    row = kept(MARCH[1])
+    change = replace_rows([row], [WantedRow(MARCH[1], MARCH[1])])
+    assert (list(change.removed), list(change.added)) == ([row.id], [(MARCH[1], MARCH[1])])
+
+
+def test_a_row_that_ran_stays_named_or_not() -> None:
+    rows = [kept(MARCH[1], "successful"), kept(MARCH[2], "skipped")]
+    for wanted in ([], [WantedRow(MARCH[1])], [WantedRow(MARCH[2], rows[1].cut_off)]):
+        change = replace_rows(rows, wanted)
+        assert (list(change.removed), list(change.added), list(change.errors)) == ([], [], [])
+
+
+def test_a_row_that_ran_keeps_its_cut_off() -> None:
+    change = replace_rows([kept(MARCH[1], "skipped")], [WantedRow(MARCH[5]), WantedRow(MARCH[1], MARCH[1])])
+    assert [error["pointer"] for error in change.errors] == ["/rows/1/cut_off"]
+    assert (list(change.removed), list(change.added)) == ([], [])
+
+
+def test_a_failed_row_runs_anew_when_it_is_named() -> None:
+    failed = kept(MARCH[1], "failed")
+    assert replace_rows([failed], []).added == []
+    assert replace_rows([failed], [WantedRow(MARCH[1])]).added == [(MARCH[1], MARCH[0])]
+
+
+def test_a_date_that_ran_under_an_earlier_schedule_is_taken() -> None:
+    line, earlier = UUID(int=1), UUID(int=2)
+    errors = taken_errors("/4", [WantedRow(MARCH[1]), WantedRow(MARCH[2])], line, {(line, MARCH[2]): earlier})
+    assert [error["pointer"] for error in errors] == ["/4/rows/1/run_date"]
+    assert str(earlier) in errors[0]["detail"]
+
+
+_STATUSES = st.sampled_from(["not_run", "successful", "skipped", "failed"])
+
+
+@given(
+    st.dictionaries(st.sampled_from(MARCH), _STATUSES, max_size=8),
+    st.dictionaries(st.sampled_from(MARCH), st.integers(0, 3), max_size=8),
+)
+def test_an_edit_leaves_what_ran_and_what_was_wanted(statuses: dict[date, str], wanted: dict[date, int]) -> None:
+    rows = [kept(day, status) for day, status in statuses.items()]
+    want = [WantedRow(day, None if back == 0 else day - timedelta(days=back)) for day, back in wanted.items()]
+    change = replace_rows(rows, want)
+    ran = {row.run_date: row.cut_off for row in rows if row.status in RAN}
+    if any(row.run_date in ran and row.cut_off not in (None, ran[row.run_date]) for row in want):
+        assert change.errors
+        return
+    after = {row.run_date: row.cut_off for row in rows if row.id not in change.removed and row.status == "not_run"}
+    after |= dict(change.added)
+    assert after == {row.run_date: row.cut_off_or_default() for row in want if row.run_date not in ran}
+    assert not {row.id for row in rows if row.status != "not_run"} & set(change.removed)

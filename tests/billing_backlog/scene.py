@@ -6,7 +6,10 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from billing_backlog.backlog.service import READY, move
 from billing_backlog.checks.queries import LAWS
+from billing_backlog.runs.schemas import CreateInvoiceIn, RunOut
+from billing_backlog.runs.service import create_invoice
 from billing_backlog.worker import HANDLERS
 from proforma.clock import derived_id
 from proforma.db import execute, fetch
@@ -164,3 +167,17 @@ def confirmation(
         )
         for n, part in enumerate(parts, 1)
     ]  # fmt: skip
+
+
+async def ready(runtime: Runtime, *ns: int, **changes: Any) -> None:
+    """Entries with these numbers, approved and marked ready."""
+    await approve(runtime, *(entry(n, **changes) for n in ns))
+    async with runtime.database.transaction() as session:
+        ids = [row["id"] for row in await fetch(session, "select id from items where billing_status = 'unbilled'")]
+        await move(session, runtime.context(), ids, READY)
+
+
+async def run(runtime: Runtime, contract_id: UUID = CONTRACT, **body: Any) -> RunOut:
+    """A manual run of the contract."""
+    async with runtime.database.transaction() as session:
+        return await create_invoice(session, runtime.context(), contract_id, CreateInvoiceIn(**body))

@@ -12,17 +12,17 @@ taken as (
     and i.billing_status = 'ready' and i.date <= w.cut_off and ($5::uuid[] is null or i.id = any($5))
   returning i.*),
 told as (
-  select claim_id, contract_line_id, date, id, amount, billing_type, json_build_object(
+  select claim_id, contract_line_id, date, id, amount, billing_type, json_strip_nulls(json_build_object(
     'id', id, 'contract_line_id', contract_line_id, 'class', class, 'source', source, 'entry_id', entry_id,
     'project', project, 'task', task, 'resource', resource, 'role', role, 'category', category, 'product', product,
     'date', date, 'quantity', quantity::text, 'unit', unit, 'price', price::text, 'amount', amount::text,
     'tax', tax::text, 'billing_type', billing_type, 'description', description,
-    'external_description', external_description)::text as item
+    'external_description', external_description))::text as item
   from taken),
 placed as (
-  select *, (row_number() over placing - 1) / 500 as by_count,
-         sum(octet_length(item) + 1) over (placing rows unbounded preceding) / $8::int as by_size
-  from told window placing as (partition by claim_id order by contract_line_id, date, id)),
+  select *, (row_number() over placed_so - 1) / 500 as by_count,
+         sum(octet_length(item) + 1) over (placed_so rows unbounded preceding) / $8::int as by_size
+  from told window placed_so as (partition by claim_id order by contract_line_id, date, id)),
 numbered as (
   select *, dense_rank() over (partition by claim_id order by by_count, by_size) as chunk from placed)
 select claim_id, chunk::int, string_agg(item, ',' order by contract_line_id, date, id) as items,

@@ -38,12 +38,13 @@ on conflict (run_id, contract_line_id) do update set cut_off = greatest(run_line
   items = run_lines.items + excluded.items, amount = run_lines.amount + excluded.amount, left_out = excluded.left_out
 """
 LINES_OF = "select id, contract_id from contract_lines where contract_id = any($1::uuid[]) order by id"
-PLAN = """
-insert into job_targets (job_id, n, target_id)
-select $1, row_number() over (order by c.id), c.id from contracts c
-where case when $2::uuid[] is null
-  then c.status = 'active' and ($3::uuid is null or c.customer_id = $3) and ($4::text is null or c.external_id = $4)
-  else c.id = any($2) end
+PLAN_IDS = """
+insert into job_targets (job_id, n, target_id) select $1, row_number() over (order by i), i
+from (select distinct i from unnest($2::uuid[]) i) wanted
+"""
+PLAN_FILTER = """
+insert into job_targets (job_id, n, target_id) select $1, row_number() over (order by id), id from contracts
+where status = 'active' and ($2::uuid is null or customer_id = $2) and ($3::text is null or external_id = $3)
 """
 TARGETS = "select n, target_id from job_targets where job_id = $1 and n > $2 order by n limit $3"
 
@@ -190,9 +191,9 @@ class CreateInvoicesJob:
 
     async def plan(self, session: AsyncSession, context: Context, job: Job) -> int:
         wanted = CreateInvoicesIn.model_validate(job.params)
-        customer = wanted.filter.customer_id if wanted.filter else None
-        external = wanted.filter.external_id if wanted.filter else None
-        return await execute(session, PLAN, job.id, wanted.ids, customer, external)
+        if wanted.filter is None:
+            return await execute(session, PLAN_IDS, job.id, wanted.ids)
+        return await execute(session, PLAN_FILTER, job.id, wanted.filter.customer_id, wanted.filter.external_id)
 
     async def step(self, session: AsyncSession, context: Context, job: Job) -> Step:
         targets = await fetch(session, TARGETS, job.id, job.state.get("at", 0), context.limits.claim_contracts_max)

@@ -39,9 +39,14 @@ class Sums:
     amount: Decimal = Decimal(0)
 
 
+def decimals(currency: str) -> int:
+    """How many decimals amounts in this currency have."""
+    return _DECIMALS.get(currency, 2)
+
+
 def round_half_up(value: Decimal, currency: str) -> Decimal:
     """To the currency's smallest coin, a tie away from zero."""
-    return value.quantize(Decimal(1).scaleb(-_DECIMALS.get(currency, 2)), rounding=ROUND_HALF_UP)
+    return value.quantize(Decimal(1).scaleb(-decimals(currency)), rounding=ROUND_HALF_UP)
 
 
 def judge(plan: Plan, rows: Iterable[Row], today: date) -> list[Judged]:

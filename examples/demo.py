@@ -2,44 +2,27 @@
 
     PYTHONPATH=deploy:. .venv/bin/python -m examples.demo
 
-With DATA=<csv> in the environment it plays that file's time entries instead of the sample. It can be repeated on the
-same stack: each play has names of its own (examples/setup.py). Exits with 1 and one clear line if anything is off.
+With --data <csv>, or DATA=<csv> in the environment, it plays that file's time entries instead of the sample. It can be
+repeated on the same stack: each play has names of its own (examples/setup.py). Exits with 1 and one clear line if
+anything is off.
 """
 
+import argparse
 import os
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from examples import player, setup, story
-from examples.check import Judged, compare, judge, total
-from examples.client import DemoError, Progress, Stack
+from examples import player, report, setup, story
+from examples.check import Judged, compare, judge
+from examples.client import STACK_FILE, DemoError, Progress, Stack
 from examples.plan import Plan, csv_plan, sample_plan
 
 T = TypeVar("T")
-
-MANY = 30
-
-
-@dataclass(frozen=True, slots=True)
-class Played:
-    """What came of the steps, for the checks and the story."""
-
-    plan: Plan
-    terms: setup.Terms
-    refused: Sequence[dict[str, Any]]
-    judged: Sequence[Judged]
-    items: Sequence[dict[str, Any]]
-    ready: int
-    runs: Sequence[dict[str, Any]]
-    removed: tuple[dict[str, Any], str]
-    invoices: Sequence[dict[str, Any]]
-    ledger: Mapping[str, Any]
 
 
 class Steps:
@@ -58,7 +41,7 @@ class Steps:
         return result
 
 
-def play(stack: Stack, plan: Plan, steps: Steps) -> Played:
+def play(stack: Stack, plan: Plan, steps: Steps) -> report.Played:
     """The main job, step by step."""
     show = steps.progress.show
     terms = steps.run(lambda: setup.make_terms(stack, plan), lambda made: _made(plan, made))
@@ -93,7 +76,7 @@ def play(stack: Stack, plan: Plan, steps: Steps) -> Played:
         lambda: player.check_ledger(stack, show),
         lambda result: f"{result['checked']:,} ledger rows checked, {len(result['violations'])} violations",
     )
-    return Played(plan, terms, refused, judged, items, ready, runs, removed, invoices, ledger)
+    return report.Played(plan, terms, refused, judged, items, ready, runs, removed, invoices, ledger)
 
 
 def _draft(stack: Stack, plan: Plan, terms: setup.Terms, steps: Steps) -> list[dict[str, Any]]:
@@ -134,89 +117,16 @@ def _accepted(plan: Plan, refused: Iterable[Mapping[str, Any]]) -> list[Judged]:
     return judge(plan, [row for row in plan.rows if row["external_id"] not in bad], datetime.now(UTC).date())
 
 
-def tell(stack: Stack, played: Played) -> None:
-    """The story, with its figures."""
-    print(story.heading("What happened"))
-    for paragraph in _paragraphs(played):
-        print(story.wrapped(paragraph) + "\n")
-    names = {contract["external_id"]: contract for contract in played.plan.contracts}
-    rows = [["", "cost", "unbilled", "ready", "on a draft", "billed"]]
-    for external_id, contract_id in played.terms.contracts.items():
-        summary = stack.backlog.get(f"/v1/contracts/{contract_id}/summary")
-        sums, currency = summary["total"], summary["currency"]
-        cost = story.money(sums["cost"], summary["cost_currency"] or "")
-        amounts = [story.money(sums[field], currency) for field in ("unbilled", "ready", "on_draft", "billed")]
-        rows.append([names[external_id]["name"], cost, *amounts])
-    print(story.table(rows if len(rows) <= MANY else [*rows[:MANY], ["…", "", "", "", "", ""]], "<>>>>>"))
-
-    chosen = min(played.invoices, key=lambda one: (-int(one["lines"]), int(one["details"])))
-    print(story.heading(f"One of the {story.plural(len(played.invoices), 'invoice')}"))
-    path = f"/v1/invoices/{chosen['id']}"
-    lines = stack.invoicing.pages(f"{path}/lines")
-    print(story.invoice_text(chosen, lines, stack.invoicing.pages(f"{path}/details")))
-    print(f"\n  As the customer sees it: GET {stack.invoicing.url}{path} with Accept: text/html")
-
-    print(story.heading("What was left out, and why"))
-    print(story.reasons_text(_left_out(played)))
-
-    print(story.heading("Checked"))
-    ledger, count = played.ledger, story.plural(len(played.invoices), "invoice")
-    print(
-        f"  {ledger['checked']:,} ledger rows against every law of the ledger: {len(ledger['violations'])} violations"
-    )
-    print(f"  {count} against the CSV: each total is Σ round half up(hours × rate)")
-
-    print(story.heading("Where to look next"))
-    print(story.where_next((service.name, service.url) for service in stack.all))
-
-
-def _paragraphs(played: Played) -> list[str]:
-    people = len({row["resource"] for row in played.plan.rows})
-    everything = total(played.judged)
-    verdicts = Counter(one.verdict for one in played.judged)
-    billed = sum(invoice["details"] for invoice in played.invoices)
-    removed, external_id = played.removed
-    told = [
-        f"{story.plural(people, 'person', 'people')} booked {everything.hours:,} hours in "
-        f"{story.plural(everything.count, 'entry', 'entries')}; all of them were approved and posted their cost to "
-        f"the ledger. {verdicts['no_line']:,} are on no contract line: cost only. Of the others "
-        f"{verdicts['no_price']:,} have no price and cannot be billed; the rest, {played.ready:,}, were marked ready, "
-        f"{verdicts['future']:,} of them for a day that has not come yet.",
-        f"{story.plural(len(played.runs), 'run')} claimed what was ready and due, and invoicing drafted it. On review "
-        f"one detail was taken off ({removed['quantity']} h of {removed['resource']} on {removed['date']}, entry "
-        f"{external_id}): it is ready again for the next invoice. {story.plural(len(played.invoices), 'invoice')} with "
-        f"{story.plural(billed, 'detail')} got their numbers, and the ledger reversed each unbilled row and posted the "
-        f"billed one.",
-    ]
-    if played.refused:
-        first = played.refused[0]
-        told.append(
-            f"The import refused {story.plural(len(played.refused), 'row')}; the first is row {first['row']}: "
-            f"{first['detail']}"
-        )
-    return told
-
-
-def _left_out(played: Played) -> Counter[str]:
-    """Reason → entries: what the newest run of each contract has left out, and the work that no line takes."""
-    newest: dict[str, dict[str, Any]] = {}
-    for run in sorted(played.runs, key=lambda run: str(run["run_date"])):
-        newest[run["contract_id"]] = run
-    counts: Counter[str] = Counter(
-        reason for item in played.items for reason in item["reasons"] if item["billing_status"] == "cost_only"
-    )
-    for run in newest.values():
-        for line in run["lines"]:
-            counts.update(line["left_out"])
-    return counts
-
-
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m examples.demo")
+    parser.add_argument("--data", default=os.environ.get("DATA"), metavar="CSV", help="time entries of your own")
+    parser.add_argument("--stack", default=STACK_FILE, type=Path, metavar="JSON", help="what `make up` has written")
+    given = parser.parse_args(arguments)
     began = time.monotonic()
     try:
-        data = os.environ.get("DATA")
-        plan = csv_plan(Path(data)) if data else sample_plan()
-        with Stack() as stack:
+        plan = csv_plan(Path(given.data)) if given.data else sample_plan()
+        with Stack(given.stack) as stack:
             number, plan = setup.next_play(stack, plan)
             print(story.heading(f"Proforma plays {plan.title} (play {number} on this stack)"))
             for remark in plan.remarks:
@@ -227,7 +137,7 @@ def main() -> int:
             wrong = compare(played.invoices, counted, names, setup.scheduled(plan))
             if wrong:
                 raise DemoError(f"{len(wrong)} totals are wrong: {wrong[0]}")
-            tell(stack, played)
+            report.tell(stack, played)
     except DemoError as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1

@@ -5,12 +5,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from examples.check import decimals
+
 WIDTH = 96
 REASONS = {
-    "no_price": "no rate for the role on the price list: never billed at 0",
-    "no_contract_line": "no contract line takes this project and task: cost only",
-    "future_dated": "dated in the future: taken from that day on",
-    "after_cut_off": "later than the cut-off: the next run takes it",
+    "no_price": "no rate for the role",
+    "no_contract_line": "on no contract line: cost only",
+    "future_dated": "its day has not come",
+    "after_cut_off": "for the next run",
     "not_ready": "nobody has marked it ready",
 }
 
@@ -26,8 +28,8 @@ def table(rows: Sequence[Sequence[str]], aligned: str, indent: str = "  ") -> st
 
 
 def money(amount: Decimal | str, currency: str) -> str:
-    """1234.5 EUR → `1,234.50 EUR`; the decimals are those that the amount has."""
-    return f"{Decimal(amount):,} {currency}"
+    """1234.5 EUR → `1,234.50 EUR`, with the decimals of the currency."""
+    return f"{Decimal(amount):,.{decimals(currency)}f} {currency}"
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:
@@ -63,7 +65,7 @@ def invoice_text(invoice: Mapping[str, Any], lines: Iterable[Mapping[str, Any]],
         body.append([line["name"], "", "", "", ""])
         for (role, price), (count, hours, amount) in grouped[line["contract_line_id"]].items():
             body.append([f"   {role}", f"{count:,}", f"{hours:,}", f"{Decimal(price):,}", f"{amount:,}"])
-        body.append(["   line", "", "", "", f"{Decimal(line['total']):,}"])
+        body.append(["   together", "", "", "", f"{Decimal(line['total']):,}"])
     count = sum(part[0] for parts in grouped.values() for part in parts.values())
     hours = sum((part[1] for parts in grouped.values() for part in parts.values()), Decimal(0))
     body.append(["Total", f"{count:,}", f"{hours:,}", "", f"{Decimal(invoice['total']):,}"])
@@ -87,10 +89,13 @@ def _grouped(details: Iterable[Mapping[str, Any]]) -> Mapping[str, Mapping[tuple
     return sums
 
 
-def reasons_text(counts: Mapping[str, int]) -> str:
-    """Reason → how many, as a table with what each means."""
-    rows = [[f"{count:,}", reason, REASONS.get(reason, "")] for reason, count in sorted(counts.items())]
-    return table(rows, "><<")
+def reasons_text(counts: Mapping[str, int], examples: Mapping[str, str]) -> str:
+    """Reason → how many, what that means, and an example."""
+    rows = [
+        [f"{count:,}", reason, REASONS.get(reason, ""), f"e.g. {examples[reason]}" if reason in examples else ""]
+        for reason, count in sorted(counts.items())
+    ]
+    return table(rows, "><<<") if rows else "  nothing"
 
 
 def where_next(services: Iterable[tuple[str, str]]) -> str:

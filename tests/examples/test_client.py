@@ -106,7 +106,7 @@ def test_without_a_stack_the_demo_says_what_to_do(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DATA", raising=False)
-    assert demo.main() == 1
+    assert demo.main([]) == 1
     assert "make up" in capsys.readouterr().err
 
 

@@ -10,7 +10,8 @@ def test_columns_are_aligned() -> None:
     assert text.splitlines() == ["  role        hours", "  dev          1.50", "  architect  120.00"]
 
 
-def test_money_keeps_the_decimals_of_the_amount() -> None:
+def test_money_has_the_decimals_of_its_currency() -> None:
+    assert story.money("0", "EUR") == "0.00 EUR"
     assert story.money("1234.50", "EUR") == "1,234.50 EUR"
     assert story.money("1234567", "JPY") == "1,234,567 JPY"
 
@@ -57,11 +58,14 @@ def test_an_invoice_shows_each_line_by_role_and_adds_up() -> None:
     assert "none" in text, "a customer without a tax id"
 
 
-def test_reasons_come_with_their_meaning() -> None:
-    text = story.reasons_text({"no_price": 12, "something_new": 1})
-    assert "12  no_price" in text
-    assert story.REASONS["no_price"] in text
-    assert "something_new" in text
+def test_reasons_come_with_their_meaning_and_an_example() -> None:
+    text = story.reasons_text({"no_price": 12, "something_new": 1}, {"no_price": "ada, new-role, 2.00 h on 2026-02-03"})
+    (first, second) = text.splitlines()
+    assert first.split()[:2] == ["12", "no_price"]
+    assert story.REASONS["no_price"] in first
+    assert "e.g. ada" in first
+    assert second.split() == ["1", "something_new"]
+    assert story.reasons_text({}, {}).strip() == "nothing"
 
 
 def test_where_to_look_next_names_every_docs_page() -> None:

@@ -1,0 +1,117 @@
+"""What the demo tells when the play is over: the story with its figures, fetched from the services."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from examples import setup, story
+from examples.check import Judged, total
+from examples.client import Stack
+from examples.plan import Plan
+
+MANY = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What came of the steps, for the checks and the story."""
+
+    plan: Plan
+    terms: setup.Terms
+    refused: Sequence[dict[str, Any]]
+    judged: Sequence[Judged]
+    items: Sequence[dict[str, Any]]
+    ready: int
+    runs: Sequence[dict[str, Any]]
+    removed: tuple[dict[str, Any], str]
+    invoices: Sequence[dict[str, Any]]
+    ledger: Mapping[str, Any]
+
+
+def tell(stack: Stack, played: Played) -> None:
+    """The story, with its figures."""
+    print(story.heading("What happened"))
+    for paragraph in _paragraphs(played):
+        print(story.wrapped(paragraph) + "\n")
+    names = {contract["external_id"]: contract for contract in played.plan.contracts}
+    rows = [["", "cost", "unbilled", "ready", "on a draft", "billed"]]
+    for external_id, contract_id in played.terms.contracts.items():
+        summary = stack.backlog.get(f"/v1/contracts/{contract_id}/summary")
+        sums, currency = summary["total"], summary["currency"]
+        cost = story.money(sums["cost"], summary["cost_currency"] or "")
+        amounts = [story.money(sums[field], currency) for field in ("unbilled", "ready", "on_draft", "billed")]
+        rows.append([names[external_id]["name"], cost, *amounts])
+    print(story.table(rows if len(rows) <= MANY else [*rows[:MANY], ["…", "", "", "", "", ""]], "<>>>>>"))
+
+    chosen = min(played.invoices, key=lambda one: (-int(one["lines"]), int(one["details"])))
+    print(story.heading(f"One of the {story.plural(len(played.invoices), 'invoice')}"))
+    path = f"/v1/invoices/{chosen['id']}"
+    lines = stack.invoicing.pages(f"{path}/lines")
+    print(story.invoice_text(chosen, lines, stack.invoicing.pages(f"{path}/details")))
+    print(f"\n  As the customer sees it: GET {stack.invoicing.url}{path} with Accept: text/html")
+
+    print(story.heading("What was left out, and why"))
+    print(story.reasons_text(*_left_out(stack, played)))
+
+    print(story.heading("Checked"))
+    ledger, count = played.ledger, story.plural(len(played.invoices), "invoice")
+    print(
+        f"  {ledger['checked']:,} ledger rows against every law of the ledger: {len(ledger['violations'])} violations"
+    )
+    print(f"  {count} against the CSV: each total is Σ round half up(hours × rate)")
+
+    print(story.heading("Where to look next"))
+    print(story.where_next((service.name, service.url) for service in stack.all))
+
+
+def _paragraphs(played: Played) -> list[str]:
+    people = len({row["resource"] for row in played.plan.rows})
+    everything = total(played.judged)
+    verdicts = Counter(one.verdict for one in played.judged)
+    billed = sum(invoice["details"] for invoice in played.invoices)
+    removed, external_id = played.removed
+    told = [
+        f"{story.plural(people, 'person', 'people')} booked {everything.hours:,} hours in "
+        f"{story.plural(everything.count, 'entry', 'entries')}; all of them were approved and posted their cost to "
+        f"the ledger. {verdicts['no_line']:,} are on no contract line: cost only. Of the others "
+        f"{verdicts['no_price']:,} have no price and cannot be billed; the rest, {played.ready:,}, were marked ready, "
+        f"{verdicts['future']:,} of them for a day that has not come yet.",
+        f"{story.plural(len(played.runs), 'run')} claimed what was ready and due, and invoicing drafted it. On review "
+        f"one detail was taken off ({removed['quantity']} h of {removed['resource']} on {removed['date']}, entry "
+        f"{external_id}): it is ready again for the next invoice. {story.plural(len(played.invoices), 'invoice')} with "
+        f"{story.plural(billed, 'detail')} got their numbers, and the ledger reversed each unbilled row and posted the "
+        f"billed one.",
+    ]
+    if played.refused:
+        first = played.refused[0]
+        told.append(
+            f"The import refused {story.plural(len(played.refused), 'row')}; the first is row {first['row']}: "
+            f"{first['detail']}"
+        )
+    return told
+
+
+def _left_out(stack: Stack, played: Played) -> tuple[Counter[str], dict[str, str]]:
+    """Reason → entries that the newest run of each contract left out, or that no line takes; and one of each."""
+    newest: dict[str, dict[str, Any]] = {}
+    for run in sorted(played.runs, key=lambda run: str(run["run_date"])):
+        newest[run["contract_id"]] = run
+    items = {item["id"]: item for item in played.items}
+    no_line = [item for item in played.items if item["billing_status"] == "cost_only"]
+    counts = Counter(reason for item in no_line for reason in item["reasons"])
+    examples = {reason: _named(item) for item in no_line for reason in item["reasons"]}
+    for run in newest.values():
+        for reason, count in ((reason, count) for line in run["lines"] for reason, count in line["left_out"].items()):
+            if reason == "on_invoice":
+                continue  # Billed by an earlier run: not left out of anything.
+            counts[reason] += count
+            if reason not in examples:
+                path = f"/v1/invoice-runs/{run['id']}/left-out"
+                first = stack.backlog.get(path, reason=reason, limit=1)["items"]
+                examples.update({reason: _named(items[one["item_id"]]) for one in first if one["item_id"] in items})
+    return counts, examples
+
+
+def _named(item: Mapping[str, Any]) -> str:
+    return f"{item['resource']}, {item['role']}, {item['quantity']} h {item['task'] or ''} on {item['date']}"

@@ -35,6 +35,7 @@ class Backend:
     postgres: str
     kafka: str
     description: str
+    container_host: str = HOST
     _endings: list[Callable[[], object]] = field(default_factory=list, repr=False)
 
     def stop(self) -> None:
@@ -93,8 +94,6 @@ def _folder(backend: Backend) -> Path:
         if owner.isdigit() and not psutil.pid_exists(int(owner)):
             shutil.rmtree(left, ignore_errors=True)
     folder = Path(tempfile.mkdtemp(prefix=f"{FOLDER_PREFIX}{os.getpid()}-", dir=base))
-    # PostgreSQL runs as another user where we are root, and must get through.
-    folder.chmod(0o711)
     backend._endings.append(lambda: shutil.rmtree(folder, ignore_errors=True))
     return folder
 
@@ -110,7 +109,8 @@ def _postgres_container(backend: Backend) -> str:
     )
     container.start()
     backend._endings.append(container.stop)
-    address = f"{container.get_container_host_ip()}:{container.get_exposed_port(5432)}"
+    backend.container_host = container.get_container_host_ip()
+    address = f"{backend.container_host}:{container.get_exposed_port(5432)}"
     backend.postgres = f"postgresql://postgres:proforma@{address}/postgres"
     # The image starts the server twice; the first one listens on no port.
     if not wait_until(lambda: blocking(postgres_answers(backend.postgres)), CONTAINER_SECONDS):
@@ -121,25 +121,26 @@ def _postgres_container(backend: Backend) -> str:
 def _kafka_container(backend: Backend) -> str:
     from testcontainers.core.container import DockerContainer  # noqa: PLC0415 (slow, rarely needed)
 
-    # Kafka tells its clients its own address, so the port must be known before it starts.
-    port = free_port()
+    # Kafka tells its clients its own address, so that must be known before it starts. Where the engine's ports
+    # appear (not on loopback when we are in a container ourselves) is seen from the container before.
+    host, port = backend.container_host, free_port()
     container = DockerContainer(KAFKA_IMAGE).with_bind_ports(9092, port)
-    for name, value in _kafka_environment(port).items():
+    for name, value in _kafka_environment(f"{host}:{port}").items():
         container.with_env(name, value)
     container.start()
     backend._endings.append(container.stop)
-    backend.kafka = f"{container.get_container_host_ip()}:{port}"
+    backend.kafka = f"{host}:{port}"
     if not wait_until(lambda: kafka_answers(backend.kafka), CONTAINER_SECONDS):
         raise LocalError(f"{KAFKA_IMAGE} does not answer\n{container.get_logs()}")
     return f"Kafka: container {KAFKA_IMAGE}"
 
 
-def _kafka_environment(port: int) -> dict[str, str]:
+def _kafka_environment(address: str) -> dict[str, str]:
     return {
         "KAFKA_NODE_ID": "1",
         "KAFKA_PROCESS_ROLES": "broker,controller",
         "KAFKA_LISTENERS": "PLAINTEXT://:9092,CONTROLLER://:9093",
-        "KAFKA_ADVERTISED_LISTENERS": f"PLAINTEXT://{HOST}:{port}",
+        "KAFKA_ADVERTISED_LISTENERS": f"PLAINTEXT://{address}",
         "KAFKA_CONTROLLER_LISTENER_NAMES": "CONTROLLER",
         "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
         "KAFKA_CONTROLLER_QUORUM_VOTERS": "1@localhost:9093",

@@ -92,9 +92,7 @@ class Claiming:
         for number, piece in enumerate(pieces, 1):
             named = {one.contract_line_id for one in piece} | ({*self.lines} - taken if number == 1 else set())
             lines = [self._line(line) for line in self.lines if line in named]
-            told.append(
-                ItemsClaimed(claim=self.claim(), lines=lines, items=piece, chunk=number, chunks=len(pieces))
-            )
+            told.append(ItemsClaimed(claim=self.claim(), lines=lines, items=piece, chunk=number, chunks=len(pieces)))
         return told
 
     def _line(self, line: UUID) -> ClaimLine:

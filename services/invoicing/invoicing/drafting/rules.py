@@ -1,6 +1,7 @@
 """What a chunk of a claim must be, by itself and beside what is known of its claim and its draft."""
 
 from collections.abc import Collection, Mapping
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -28,11 +29,15 @@ def check_claim(known: Mapping[str, Any], told: Mapping[str, Any]) -> None:
         raise BrokenRule(f"claim {known['id']} was told with another {', '.join(differs)} before")
 
 
-def check_draft(draft: Mapping[str, Any], told: Mapping[str, Any]) -> None:
-    """Raises BrokenRule when a claim is of another contract or currency than its run's draft."""
-    differs = [name for name, value in told.items() if draft[name] != value]
-    if differs:
-        raise BrokenRule(f"draft {draft['id']} of the run has another {', '.join(differs)}")
+def check_draft(draft: Mapping[str, Any] | None, contract_id: UUID, currency: str) -> None:
+    """Raises BrokenRule when a claim is of another contract or currency than its run's draft, where there is one."""
+    if draft is not None and (draft["contract_id"], draft["currency"]) != (contract_id, currency):
+        raise BrokenRule(f"draft {draft['id']} of the run is of contract {draft['contract_id']} in {draft['currency']}")
+
+
+def later(one: date | None, other: date | None) -> date | None:
+    """The later of two cut-offs, so that the order of claims does not matter."""
+    return max((day for day in (one, other) if day is not None), default=None)
 
 
 def check_counts(claim_id: UUID, seen: int, chunks: int, items_seen: int, items: int) -> None:

@@ -1,6 +1,7 @@
 """Chunks of claims become drafts, in whatever order they come (design §5.1, §5.7, §5.8)."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from invoicing.claims import queries as claims
 from invoicing.claims.service import drafted, lock_runs
 from invoicing.details import queries as details
 from invoicing.details.queries import LineKey, NewLine
-from invoicing.details.rules import exact_amount, tidy_price, tidy_quantity
+from invoicing.details.rules import Figures
 from invoicing.drafting import rules
 from invoicing.invoices import queries as invoices
 from invoicing.invoices.queries import Change, Happened
@@ -76,13 +77,13 @@ async def _known(
         if claim.id in known:
             if known[claim.id]["status"] == "live":
                 rules.check_claim(known[claim.id], _told(chunk))
+                rules.check_draft(drafts.get(claim.run_id), claim.contract_id, claim.currency)
             continue
         if claim.run_id not in drafts:
             opened.append(_draft(context, chunk))
             drafts[claim.run_id] = {"id": claim.id, "contract_id": claim.contract_id, "currency": claim.currency}
-        draft = drafts[claim.run_id]
-        rules.check_draft(draft, {"contract_id": claim.contract_id, "currency": claim.currency})
-        told = {"id": claim.id, "invoice_id": draft["id"], **_told(chunk)}
+        rules.check_draft(drafts[claim.run_id], claim.contract_id, claim.currency)
+        told = {"id": claim.id, "invoice_id": drafts[claim.run_id]["id"], **_told(chunk)}
         rules.check_claim(new.setdefault(claim.id, told), told)
     if opened:
         session.add_all(opened)
@@ -169,7 +170,9 @@ def _lines(context: Context, fresh: Sequence[ItemsClaimed], homes: Mapping[UUID,
     for chunk in fresh:
         for line in chunk.lines:
             key = (homes[chunk.claim.id], line.id)
-            cut_off = max(filter(None, (lines[key].cut_off if key in lines else None, line.cut_off)), default=None)
+            if (same := lines.get(key)) is not None:
+                lines[key] = replace(same, cut_off=rules.later(same.cut_off, line.cut_off))
+                continue
             lines[key] = NewLine(
                 invoice_id=key[0],
                 id=context.ids(),
@@ -178,7 +181,7 @@ def _lines(context: Context, fresh: Sequence[ItemsClaimed], homes: Mapping[UUID,
                 kind=line.kind,
                 billing_method=line.billing_method,
                 includes=line.includes,
-                cut_off=cut_off,
+                cut_off=line.cut_off,
                 zero=zero(chunk.claim.currency),
             )
     return list(lines.values())
@@ -188,15 +191,15 @@ def _details(
     context: Context, chunk: ItemsClaimed, invoice_id: UUID, by_line: dict[LineKey, Sums]
 ) -> Iterator[Sequence[Any]]:
     """Rows for COPY, with fresh ids in the order of arrival; their sums are added to `by_line`."""
-    currency, claim_id = chunk.claim.currency, chunk.claim.id
+    figures, claim_id = Figures.of(chunk.claim.currency), chunk.claim.id
     for item in chunk.items:
-        amount, tax = exact_amount(item.amount, currency), exact_amount(item.tax, currency)
+        amount, tax = figures.amount(item.amount), figures.amount(item.tax)
         key = (invoice_id, item.contract_line_id)
         by_line[key] = by_line.get(key, Sums()) + Sums.of(item.billing_type, amount, tax)
         yield (
             invoice_id, context.ids(), item.contract_line_id, claim_id, item.id, item.entry_id, item.item_class,
             item.source, item.project, item.task, item.resource, item.role, item.category, item.product, item.date,
-            tidy_quantity(item.quantity), item.unit, tidy_price(item.price, currency), amount, tax, item.billing_type,
+            figures.quantity(item.quantity), item.unit, figures.price(item.price), amount, tax, item.billing_type,
             item.description, item.external_description,
         )  # fmt: skip
 

@@ -1,0 +1,35 @@
+"""Migrations and table classes say the same, and the service's login owns nothing."""
+
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection
+
+from invoicing.app import build_app
+from invoicing.base import Base
+from proforma.migrations import KERNEL
+from tests.invoicing.claimed import Desk
+
+OWNED = """
+select relname from pg_class where relnamespace = 'public'::regnamespace and pg_has_role(relowner, 'usage')
+union all
+select proname from pg_proc where pronamespace = 'public'::regnamespace and pg_has_role(proowner, 'usage')
+"""
+
+
+async def test_tables_are_as_the_migrations_make_them(desk: Desk) -> None:
+    build_app(desk.runtime)
+    async with desk.runtime.database.engine.connect() as connection:
+        found = await connection.run_sync(_differences)
+    assert found == []
+
+
+async def test_the_service_owns_nothing(desk: Desk) -> None:
+    assert await desk.sql(OWNED) == []
+
+
+def _differences(connection: Connection) -> list[object]:
+    def ours(_: object, name: str | None, kind: str, __: bool, ___: object) -> bool:
+        return kind != "table" or f"create table {name} " not in KERNEL
+
+    context = MigrationContext.configure(connection, opts={"compare_type": True, "include_object": ours})
+    return list(compare_metadata(context, Base.metadata))

@@ -3,7 +3,9 @@
 import billing_backlog.contract_lines.tables
 import billing_backlog.contracts.tables
 import billing_backlog.customers.tables
-import billing_backlog.price_lists.tables  # noqa: F401
+import billing_backlog.price_lists.tables
+import billing_backlog.schedules.tables
+import billing_backlog.triggers.tables  # noqa: F401
 from billing_backlog.base import Base
 from proforma.migrations import run_env
 

@@ -30,7 +30,7 @@ Mark = tuple[UUID, str, UUID | None, UUID | None]
 
 
 async def run_due(
-    session: AsyncSession, context: Context, triggers: Sequence[Due], run: Run = run_scheduled
+    session: AsyncSession, context: Context, triggers: Sequence[Due], run: Run | None = None
 ) -> dict[Due, Outcome]:
     """Handles triggers in one transaction, each by its current row; returns what each did.
 
@@ -47,7 +47,7 @@ async def run_due(
     await _keep_waiting(session, context, ahead, contracts)
     settled = [due for due in wanted if outcomes[due] != "waits"]
     await execute(session, queries.DONE, *_keys(settled))
-    await _run(session, context, [due for due in wanted if outcomes[due] == "run"], rows, run)
+    await _run(session, context, [due for due in wanted if outcomes[due] == "run"], rows, run or run_scheduled)
     for done in outcomes.values():
         TRIGGERS.labels(done).inc()
     return outcomes

@@ -1,0 +1,103 @@
+"""Workers die and come in the middle of the main job: the same totals."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from proforma.clock import SystemClock
+from tests.conftest import MakeApi, MakeTopics
+from tests.faults.sheets import PROJECTS, ROLES, sheet
+from tests.flows import main_job
+from tests.support.databases import PACKAGES
+from tests.support.processes import environment, process
+from tests.support.product import SERVICES, Product, together
+
+_PORT_FREE = "0"
+
+
+class Crew:
+    """Worker processes of each service, `size` of each; one of them is killed and another begins."""
+
+    def __init__(self, product: Product, alive: AsyncExitStack) -> None:
+        self._product = product
+        self._alive = alive
+        self._processes: dict[str, list[AsyncExitStack]] = {name: [] for name in SERVICES}
+
+    async def join(self, service: str) -> None:
+        """One more worker of the service."""
+        env = environment(
+            self._product.runtime(service), PROFORMA_WORKER_PORT=_PORT_FREE, PROFORMA_LOG_LEVEL="CRITICAL"
+        )
+        mine = await self._alive.enter_async_context(AsyncExitStack())
+        await mine.enter_async_context(process(PACKAGES[service], "worker", env))
+        self._processes[service].append(mine)
+
+    async def kill_one(self, service: str) -> None:
+        """kill -9 of the service's oldest worker: whatever it was doing."""
+        await self._processes[service].pop(0).aclose()
+
+
+@asynccontextmanager
+async def crew_of(product: Product, size: int) -> AsyncIterator[Crew]:
+    async with AsyncExitStack() as alive:
+        crew = Crew(product, alive)
+        await asyncio.gather(*(crew.join(name) for name in SERVICES for _ in range(size)))
+        yield crew
+
+
+async def _churn(crew: Crew, stop: asyncio.Event, seed: int) -> int:
+    """Kills a worker of one service after the other, at random moments, and starts another each time."""
+    dice = random.Random(seed)
+    kills = 0
+    while not stop.is_set():
+        for service in ("time-expense", "billing-backlog", "invoicing"):
+            try:
+                async with asyncio.timeout(dice.uniform(0.3, 2.5)):
+                    await stop.wait()
+            except TimeoutError:
+                await crew.kill_one(service)
+                await crew.join(service)
+                kills += 1
+    return kills
+
+
+async def _bill(product: Product, entries: int) -> None:
+    rows = sheet(entries)
+    contracts = await main_job.make_terms(product, PROJECTS, ROLES)
+    await main_job.import_approved(product, main_job.as_csv(rows))
+    await main_job.in_backlog(product, entries)
+    assert await main_job.mark_ready(product, contracts) == entries
+    invoices = await main_job.confirm(product, await main_job.draft(product, list(contracts)))
+    await main_job.invoices_are(product, invoices, contracts, rows)
+
+
+async def test_kill_9_of_workers_in_the_middle(api: MakeApi, make_topics: MakeTopics) -> None:
+    product = await together(api, make_topics, clock=SystemClock(), lock_timeout_s=5)
+    async with crew_of(product, 1) as crew:
+        stop = asyncio.Event()
+        churn = asyncio.create_task(_churn(crew, stop, seed=11))
+        try:
+            await _bill(product, 3_000)
+        finally:
+            stop.set()
+            kills = await churn
+        assert kills >= 3, "the job was over before anything was killed"
+
+
+async def test_two_workers_of_each_service_and_a_rebalance_in_the_middle(api: MakeApi, make_topics: MakeTopics) -> None:
+    product = await together(api, make_topics, clock=SystemClock())
+    async with crew_of(product, 2) as crew:
+        rows = sheet(2_000)
+        contracts = await main_job.make_terms(product, PROJECTS, ROLES)
+        importing = asyncio.create_task(main_job.import_approved(product, main_job.as_csv(rows)))
+        await main_job.in_backlog_at_least(product, 200)
+        await asyncio.gather(*(crew.join(name) for name in ("billing-backlog", "invoicing")))
+        await crew.kill_one("billing-backlog")
+        await importing
+        await main_job.in_backlog(product, len(rows))
+        await main_job.mark_ready(product, contracts)
+        drafts = await main_job.draft(product, list(contracts))
+        await crew.kill_one("invoicing")
+        invoices = await main_job.confirm(product, drafts)
+        await main_job.invoices_are(product, invoices, contracts, rows)

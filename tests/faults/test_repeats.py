@@ -1,0 +1,62 @@
+"""Every event of the main job delivered again: not a row changes."""
+
+import random
+
+from proforma.clock import new_id
+from proforma.envelope import Record
+from proforma.topics import TOPICS
+from tests.conftest import MakeApi, MakeTopics
+from tests.faults.sheets import PROJECTS, ROLES, sheet
+from tests.flows import main_job
+from tests.support.kafka import Broker
+from tests.support.product import SERVICES, Product, together
+from tests.support.rows import change
+
+
+async def _play(product: Product, entries: int) -> None:
+    rows = sheet(entries)
+    contracts = await main_job.make_terms(product, PROJECTS, ROLES)
+    await main_job.import_approved(product, main_job.as_csv(rows))
+    await main_job.in_backlog(product, entries)
+    await main_job.mark_ready(product, contracts)
+    drafts = await main_job.draft(product, list(contracts))
+    discarded, *rest = sorted(drafts, key=lambda one: str(one["id"]))
+    detail = (await product.all("invoicing", f"/v1/invoices/{rest[0]['id']}/details"))[0]
+    await product.call(
+        "invoicing",
+        "DELETE",
+        f"/v1/invoices/{rest[0]['id']}/details/{detail['id']}",
+        "biller",
+        headers={"If-Match": "*"},
+    )
+    await product.call(
+        "invoicing", "POST", f"/v1/invoices/{discarded['id']}/discard", "biller", headers={"If-Match": "*"}, json={}
+    )
+    await main_job.confirm(product, [one for one in await product.all("invoicing", "/v1/invoices", status="draft")])
+    await product.quiet()
+    assert (await main_job.check_ledger(product))["violations"] == []
+
+
+async def test_every_event_twice_changes_nothing(api: MakeApi, make_topics: MakeTopics, broker: Broker) -> None:
+    product = await together(api, make_topics)
+    async with product.working():
+        await _play(product, 400)
+        before = await product.snapshot()
+        # The relay sends all of it again, as after a crash between sending and marking.
+        for name in SERVICES:
+            await change(product.runtime(name), "update outbox set published = false")
+        await product.quiet()
+        assert await product.snapshot() == before
+        # And somebody plays the log again, out of order, under ids that no inbox knows.
+        records = [record for topic in TOPICS for record in await broker.read(topic.name)]
+        random.Random(3).shuffle(records)
+        await broker.send(*(_under_a_new_id(record) for record in records))
+        await product.quiet()
+        assert await product.snapshot() == before
+        assert await product.dead_letters() == []
+        assert (await main_job.check_ledger(product))["violations"] == []
+
+
+def _under_a_new_id(record: Record) -> Record:
+    headers = [(name, str(new_id()).encode() if name == "ce_id" else text) for name, text in record.headers]
+    return Record(record.topic, record.partition, record.offset, record.key, headers, record.value)

@@ -65,8 +65,9 @@ def respond(problem: Problem) -> Response:
         "status": problem.status,
         "detail": problem.detail,
         "instance": REQUEST_ID.get(),
-        **problem.extra,
     }
+    # The problem's own members come second: a thing's state under the name "status" would hide the HTTP status.
+    body |= {name: value for name, value in problem.extra.items() if name not in body}
     headers = {}
     if isinstance(problem, Unauthenticated):
         headers["WWW-Authenticate"] = "Bearer"

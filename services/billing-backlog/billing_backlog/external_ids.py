@@ -17,7 +17,7 @@ async def refuse_taken(session: AsyncSession, table: type[ResourceRow], sent: Ma
     """
     known = [one for one in sent.values() if one is not None]
     rows = await session.execute(select(col(table.external_id), col(table.id)).where(col(table.external_id).in_(known)))
-    holders = {external_id: f"is the external_id of {holder}" for external_id, holder in rows.tuples()}
+    holders = {external_id: f"is the external_id of {holder}" for external_id, holder in rows}
     if "" in sent and holders:
         raise Conflict(f"{sent['']!r} {holders[sent['']]}")
     errors = []

@@ -17,21 +17,21 @@ from proforma.http import match
 
 
 async def activate(session: AsyncSession, context: Context, contract_id: UUID, expected: int | None) -> Contract:
-    """Draft → active: from now on approvals find its lines. Work that was approved before stays where it is.
+    """Draft → active: approvals find its lines from now on, its schedules are told. Work approved before stays.
 
     Raises NotFound, Stale, and Conflict: not a draft, no line, or work that would lie on two lines.
     """
     row = await _step(session, context, contract_id, expected, "activate")
     lines = await projects_of(session, contract_id)
     if not lines:
-        raise Conflict(f"contract {contract_id} has no line: add one first", status="draft")
+        raise Conflict(f"contract {contract_id} has no line: add one first", state="draft")
     await refuse_overlaps(session, set(lines.values()), lines.keys())
     await schedules.announce(session, context, contract_id)
     return row
 
 
 async def close(session: AsyncSession, context: Context, contract_id: UUID, expected: int | None) -> Contract:
-    """Active → closed: what is not on an invoice is reversed, and nothing more is billed.
+    """Active → closed: what is not on an invoice is reversed, its schedules end, nothing more is billed.
 
     Raises NotFound, Stale, and Conflict when it is not active.
     """
@@ -52,7 +52,7 @@ async def _step(
     if after is None:
         allowed = FROM_TO[verb][0]
         raise Conflict(
-            f"contract {contract_id} is {row.status}: only {allowed} ones", status=row.status, allowed=[allowed]
+            f"contract {contract_id} is {row.status}: only {allowed} ones", state=row.status, allowed=[allowed]
         )
     row.change({"status": after}, context.clock.now())
     await session.flush()

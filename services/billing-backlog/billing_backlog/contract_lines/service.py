@@ -77,12 +77,15 @@ async def change_line(
 
 
 async def delete_line(session: AsyncSession, line_id: UUID, expected: int | None) -> None:
-    """Deletes a line that no work is on; raises NotFound, Stale, Conflict."""
+    """Deletes a line without work or an active schedule; raises NotFound, Stale, Conflict."""
     row, status = await _lock_line(session, line_id, ())
     match(row.version, expected)
     refuse_closed(row.contract_id, status)
     if await has_work(session, row):
         raise Conflict(f"contract line {line_id} has work on it and cannot be deleted")
+    schedule = (await active_of(session, [line_id])).get(line_id)
+    if schedule is not None:
+        raise Conflict(f"contract line {line_id} has schedule {schedule}: end it first", schedule_id=str(schedule))
     schedule_id = (await active_of(session, [line_id])).get(line_id)
     if schedule_id is not None:
         raise Conflict(f"contract line {line_id} has invoice schedule {schedule_id}: end that first")

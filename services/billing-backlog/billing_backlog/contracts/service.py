@@ -66,7 +66,7 @@ async def change_contract(
 def refuse_closed(contract_id: UUID, status: str) -> None:
     """Raises Conflict for a closed contract: nothing about it changes any more."""
     if status == "closed":
-        raise Conflict(f"contract {contract_id} is closed", status=status, allowed=["draft", "active"])
+        raise Conflict(f"contract {contract_id} is closed", state=status, allowed=["draft", "active"])
 
 
 async def _refuse_fixed(session: AsyncSession, row: Contract, changes: Mapping[str, Any]) -> None:

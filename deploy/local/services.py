@@ -22,8 +22,9 @@ from local.processes import HOST, LocalError, PidFile, Running, free_port, spawn
 
 USUAL_PORTS = {f"{service}-api": 8001 + index for index, service in enumerate(SERVICES)}
 USUAL_PORTS |= {f"{service}-worker": 8011 + index for index, service in enumerate(SERVICES)}
-COMMAND_SECONDS = 120
-READY_SECONDS = 60
+# Limits against waiting for ever, not expectations: a machine with other work takes ten times as long as an idle one.
+COMMAND_SECONDS = 300
+READY_SECONDS = 120
 STOP_SECONDS = 30
 PROBE_SECONDS = 2.0
 

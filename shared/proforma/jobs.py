@@ -45,7 +45,7 @@ where id = $1
 CANCEL = """
 update jobs set cancel_requested = true,
   status = case status when 'queued' then 'canceled' else status end,
-  finished_at = case status when 'queued' then $2 end
+  finished_at = case status when 'queued' then $2::timestamptz end
 where id = $1 and status in ('queued', 'running')
 """
 RELEASE = "update jobs set lease_until = null where id = $1 and lease_owner = $2 and status = 'running'"

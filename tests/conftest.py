@@ -20,6 +20,7 @@ from proforma.settings import ServiceSettings
 from proforma.topics import Topic
 from tests.support.api import Api, serving
 from tests.support.databases import Databases, service_named, sweep
+from tests.support.kafka import Broker
 from tests.support.tokens import AUDIENCE, ISSUER, Tokens
 
 MakeRuntime = Callable[..., Awaitable[Runtime]]
@@ -154,3 +155,9 @@ def make_topics(backend: Backend, topic_prefix: str) -> MakeTopics:
         return topic_prefix
 
     return make
+
+
+@pytest.fixture
+def broker(backend: Backend, topic_prefix: str) -> Broker:
+    """This test's topics, as somebody else writes and reads them."""
+    return Broker(backend.kafka, topic_prefix)

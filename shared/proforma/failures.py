@@ -29,7 +29,8 @@ _REFUSED = (
     asyncpg.ProgramLimitExceededError,
 )
 _AWAY = (
-    OSError, MemoryError, Unavailable, asyncpg.PostgresError, asyncpg.InterfaceError, DBAPIError, PoolTimeout,
+    OSError, MemoryError, Unavailable, asyncpg.PostgresError, asyncpg.InterfaceError,
+    asyncpg.InternalClientError, DBAPIError, PoolTimeout,
     PendingRollbackError, ResourceClosedError,
 )  # fmt: skip
 

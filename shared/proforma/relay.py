@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -10,14 +11,26 @@ import asyncpg
 from proforma import outbox
 from proforma.clock import Clock
 from proforma.db import Database
+from proforma.failures import is_deterministic
 from proforma.kafka import Producer, ProducerFactory
 from proforma.settings import Limits
 from proforma.telemetry import OUTBOX_LEADER, OUTBOX_SENT, logger
 
-_LOCK = 0x70726F66  # "prof": the advisory lock that makes one relay active
+LOCK = 0x70726F66  # "prof": the advisory lock that makes one relay active
 _HEARTBEAT_S = 3
-_IDLE_LIMIT_S = 10
+_STATEMENT_S = 8
+_FROZEN_S = 9
 _PAUSE_S = 1.0
+
+# A leader says something every three seconds and no statement of it takes longer than eight. Its session's own
+# time-outs are not enough: one that freezes between the steps of a statement, or in the middle of reading rows, is
+# neither idle nor running for the server, and would hold the lock for ever.
+END_FROZEN = """
+select count(pg_terminate_backend(pid)) from pg_locks join pg_stat_activity using (pid)
+where locktype = 'advisory' and granted and classid = 0 and objid = $1::bigint::oid
+  and pg_locks.database = (select oid from pg_database where datname = current_database())
+  and clock_timestamp() - state_change > $2
+"""
 
 log = logger()
 
@@ -25,10 +38,10 @@ log = logger()
 class Relay:
     """Holds the relay lock on a session of its own and does all its SQL there.
 
-    More than one active relay reorders (SKIP LOCKED relays: 15–38 % out of order), so the lock decides. The session
-    ends itself after ten idle seconds: a frozen process would otherwise hold the lock and every event for ever; another
-    relay takes over within 15 s. Because the marks go through the same session, a relay that thaws cannot write any
-    more; what it sent twice, inboxes recognise.
+    More than one active relay reorders (SKIP LOCKED relays: 15–38 % out of order), so the lock decides. The others
+    watch the leader's session and end it when it has been silent for nine seconds: a frozen process would otherwise
+    hold the lock and every event for ever. Because the marks go through the same session, a relay that thaws cannot
+    write any more; what it sent twice, inboxes recognise.
     """
 
     def __init__(
@@ -47,22 +60,20 @@ class Relay:
         while not stop.is_set():
             try:
                 await self._lead(stop)
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                self.problem = f"{type(error).__name__}: {error}"
-                log.warning("relay.interrupted", problem=self.problem)
+            except Exception as error:
+                if is_deterministic(error):
+                    raise
+                self._interrupted(f"{type(error).__name__}: {error}")
             finally:
                 self._set_active(False)
             await _wait(stop, _PAUSE_S)
 
     async def _lead(self, stop: asyncio.Event) -> None:
-        connection = await self._database.connect(
-            idle_session_timeout=f"{_IDLE_LIMIT_S}s",
-            statement_timeout=f"{_IDLE_LIMIT_S}s",
-            # A process that freezes in the middle of reading its rows leaves the server writing, not idle.
-            tcp_user_timeout=f"{_IDLE_LIMIT_S}s",
-        )
+        connection = await self._database.connect(statement_timeout=f"{_STATEMENT_S}s")
         try:
-            if not await connection.fetchval("select pg_try_advisory_lock($1)", _LOCK):
+            if not await connection.fetchval("select pg_try_advisory_lock($1)", LOCK):
+                if await connection.fetchval(END_FROZEN, LOCK, timedelta(seconds=_FROZEN_S)):
+                    log.warning("relay.frozen_one_ended")
                 return
             self._set_active(True)
             wake = asyncio.Event()
@@ -95,6 +106,11 @@ class Relay:
         for row in rows:
             OUTBOX_SENT.labels(row["topic"]).inc()
         return len(rows)
+
+    def _interrupted(self, problem: str) -> None:
+        if problem != self.problem:  # tried again every second: one line is enough
+            log.warning("relay.interrupted", problem=problem)
+        self.problem = problem
 
     def _set_active(self, active: bool) -> None:
         self.active = active

@@ -74,6 +74,19 @@ class Databases:
         async with self._one_at_a_time:
             await self._connection.execute(f'drop database if exists "{name}" with (force)')
 
+    async def close(self, name: str) -> None:
+        """Plays a database that is away: cuts its connections and lets nobody in."""
+        async with self._one_at_a_time:
+            await self._connection.execute(f'alter database "{name}" allow_connections false')
+            await self._connection.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity where datname = $1", name
+            )
+
+    async def open(self, name: str) -> None:
+        """The database is back."""
+        async with self._one_at_a_time:
+            await self._connection.execute(f'alter database "{name}" allow_connections true')
+
     async def superuser(self, name: str) -> "asyncpg.Connection[asyncpg.Record]":
         """A connection that may do everything, for tests that play the operator or the disaster."""
         return await asyncpg.connect(with_database(self._url, name))

@@ -131,3 +131,6 @@ def build_work(_: Runtime) -> Work:
 
 
 SERVICE = Service("probe", Path(__file__).parent / "probe_migrations", build_app, build_work)
+
+if __name__ == "__main__":
+    SERVICE.main()

@@ -78,13 +78,36 @@ class Product:
 
     async def quiet(self, limit_s: float = 60) -> None:
         """Waits until every event is sent and every consumer is at the end of its topics."""
-        await eventually(self._is_quiet, limit_s)
+        settings = self.runtime("invoicing").settings
+        consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka)
+        await consumer.start()
+        try:
+            partitions = [
+                TopicPartition(settings.topic_prefix + topic.name, number)
+                for topic in TOPICS
+                for number in consumer.partitions_for_topic(settings.topic_prefix + topic.name) or ()
+            ]
+            # Without an assignment stop() fails inside the client.
+            consumer.assign(partitions)
 
-    async def _is_quiet(self) -> bool:
-        for name in SERVICES:
-            if await value(self.runtime(name), "select count(*) from outbox where not published"):
-                return False
-        ends = await self._ends()
+            async def is_quiet() -> bool:
+                if not await self._sent():
+                    return False
+                ends = await consumer.end_offsets(partitions)
+                prefix = settings.topic_prefix
+                return await self._read(
+                    {(at.topic.removeprefix(prefix), at.partition): end for at, end in ends.items()}
+                )
+
+            await eventually(is_quiet, limit_s)
+        finally:
+            await consumer.stop()
+
+    async def _sent(self) -> bool:
+        unsent = "select count(*) from outbox where not published"
+        return not any([await value(self.runtime(name), unsent) for name in SERVICES])
+
+    async def _read(self, ends: Mapping[tuple[str, int], int]) -> bool:
         for name in SERVICES:
             runtime = self.runtime(name)
             topics = service_named(name).work(runtime).handlers.topics
@@ -95,21 +118,6 @@ class Product:
             if any(end > seen.get(at, 0) for at, end in ends.items() if at[0] in topics):
                 return False
         return True
-
-    async def _ends(self) -> dict[tuple[str, int], int]:
-        settings = self.runtime("invoicing").settings
-        consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka)
-        await consumer.start()
-        try:
-            partitions = [
-                TopicPartition(settings.topic_prefix + topic.name, number)
-                for topic in TOPICS
-                for number in consumer.partitions_for_topic(settings.topic_prefix + topic.name) or ()
-            ]
-            ends = await consumer.end_offsets(partitions)
-            return {(at.topic.removeprefix(settings.topic_prefix), at.partition): end for at, end in ends.items()}
-        finally:
-            await consumer.stop()
 
     async def snapshot(self) -> dict[str, list[str]]:
         """Every row of every table of the four databases but the kernel's own: what a repeat must not change."""

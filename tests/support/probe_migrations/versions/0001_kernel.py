@@ -24,4 +24,4 @@ def upgrade() -> None:
           " job_targets, job_problems to $service")  # fmt: skip
     grant("grant select on database_identity, kernel_waiting, waiting, alembic_version to $service")
     grant("grant usage on sequence job_problem_n to $service")
-    grant("grant select, insert, update on effects to $service")
+    grant("grant select, insert, update, delete on effects to $service")

@@ -3,6 +3,7 @@
 Nothing of the product's code is used here: a mistake that both made would be no check.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -100,6 +101,30 @@ def due(judged: Iterable[Judged], contract: str, after: date | None, until: date
         and one.verdict == "billable"
         and (after is None or one.day > after)
         and (until is None or one.day <= until)
+    ]
+
+
+def misplaced(
+    judged: Iterable[Judged], items: Iterable[Mapping[str, Any]], ready: int, unready: Mapping[str, int]
+) -> list[str]:
+    """What the backlog holds otherwise than it should, one line each; empty when all agrees.
+
+    `ready`: how many items were marked ready; `unready`: reason → how many were refused.
+    """
+    verdicts = Counter(one.verdict for one in judged)
+    found = Counter(
+        "no_line" if item["billing_status"] == "cost_only" else "no_price" if item["amount"] is None else "priced"
+        for item in items
+    )
+    pairs = {
+        "on no contract line": (found["no_line"], verdicts["no_line"]),
+        "without a price": (found["no_price"], verdicts["no_price"]),
+        "marked ready": (ready, verdicts["billable"] + verdicts["future"]),
+        "refused as no_price": (unready.get("no_price", 0), verdicts["no_price"]),
+        "refused in all": (sum(unready.values()), verdicts["no_price"]),
+    }
+    return [
+        f"{have} entries are {what}, {should} should be" for what, (have, should) in pairs.items() if have != should
     ]
 
 

@@ -5,6 +5,7 @@ import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
@@ -52,14 +53,19 @@ class Plan:
     rows: Sequence[Row]
     remarks: Sequence[str] = ()
 
-    def csv(self) -> bytes:
-        """The rows as the import takes them."""
+    def upload(self) -> tuple[bytes, dict[int, Row]]:
+        """The file as the import takes it, and the row that begins on each of its lines (1 is the header)."""
         table = io.StringIO()
         columns = [column for column in ENTRY_COLUMNS if any(row.get(column) for row in self.rows)]
         writer = csv.DictWriter(table, columns, extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
-        writer.writerows(self.rows)
-        return table.getvalue().encode()
+        line, begins = 2, {}
+        for row in self.rows:
+            begins[line] = row
+            # A text of several lines moves all rows behind it.
+            line += 1 + sum((row.get(column) or "").count("\n") for column in columns)
+            writer.writerow(row)
+        return table.getvalue().encode(), begins
 
 
 def sample_plan() -> Plan:
@@ -130,11 +136,20 @@ def read_rows(path: Path) -> tuple[list[Row], list[str]]:
         given = {field: (raw_row.get(name) or "").strip() for field, name in columns.items()}
         row = {
             "external_id": f"row-{number}", "class": "time", "project": "", "role": DEFAULT_ROLE, "date": DEFAULT_DATE,
+            "quantity": "",
         }  # fmt: skip
-        rows += spread({**row, **{field: value for field, value in given.items() if value}})
+        # Without carriage returns a text's lines can be counted.
+        row |= {field: value.replace("\r", "") for field, value in given.items() if value}
+        rows += spread({**row, "date": _day(row["date"])})
     if not rows:
         raise DemoError(f"{path} has no rows")
     return rows, remarks
+
+
+def _day(text: str) -> str:
+    """The day of an instant such as 2026-02-05T10:00:00; any other text as it is, for the import to judge."""
+    day, mark, _ = text.partition("T" if "T" in text else " ")
+    return day if mark and len(day) == len(DEFAULT_DATE) else text
 
 
 def _columns(path: Path, names: Iterable[str]) -> dict[str, str]:
@@ -155,10 +170,10 @@ def _columns(path: Path, names: Iterable[str]) -> dict[str, str]:
 
 
 def spread(row: Row) -> list[Row]:
-    """The row itself, or entries of at most 8 hours on it when it holds more hours than a day has."""
+    """The row itself, or entries of at most 8 hours on the days up to its own when it has more hours than a day."""
     try:
-        hours = Decimal(row.get("quantity", ""))
-    except InvalidOperation:
+        hours, day = Decimal(row["quantity"]), date.fromisoformat(row["date"])
+    except (InvalidOperation, ValueError):
         return [row]
     if not hours.is_finite() or not _DAY_HOURS < hours <= _SPREAD_HOURS_MAX:
         return [row]
@@ -166,8 +181,14 @@ def spread(row: Row) -> list[Row]:
     if hours % _PIECE_HOURS:
         pieces.append(hours % _PIECE_HOURS)
     return [
-        {**row, "external_id": f"{row['external_id']}-{number}", "quantity": str(piece)}
-        for number, piece in enumerate(pieces, start=1)
+        {
+            **row,
+            "external_id": f"{row['external_id']}-{number + 1}",
+            "quantity": str(piece),
+            # Backwards: the days that follow may not have come yet, and then would not be billed.
+            "date": (day - timedelta(days=number)).isoformat(),
+        }
+        for number, piece in enumerate(pieces)
     ]
 
 

@@ -2,24 +2,35 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from examples.client import DemoError, Stack, wait_for
-from examples.plan import Plan
+from examples.plan import Plan, Row
 from examples.setup import Terms
 
 Show = Callable[[str], None]
 BULK = 1_000
 
 
-def import_entries(stack: Stack, plan: Plan, show: Show) -> list[dict[str, Any]]:
-    """Imports the rows as approved entries; returns what the import refused, row by row."""
+def import_entries(stack: Stack, plan: Plan, show: Show) -> tuple[list[Row], list[dict[str, Any]]]:
+    """Imports the rows as approved entries; returns those that are entries now, and the import's problems."""
+    content, begins = plan.upload()
     began = stack.entries.call(
         "POST", "/v1/entries/import", "approver",
-        params={"state": "approved"}, headers={"Content-Type": "text/csv"}, content=plan.csv(),
+        params={"state": "approved"}, headers={"Content-Type": "text/csv"}, content=content,
     ).json()  # fmt: skip
-    stack.entries.job(began, "approver", lambda job: show(_of("entries imported", job)))
-    return list(stack.entries.pages(f"/v1/jobs/{began['id']}/problems", "approver"))
+    job = stack.entries.job(began, "approver", lambda job: show(_of("rows imported", job)))
+    problems = [
+        {**one, "external_id": begins[one["row"]]["external_id"]}
+        for one in stack.entries.pages(f"/v1/jobs/{began['id']}/problems", "approver")
+    ]
+    refused = {one["row"] for one in problems}
+    # An id that comes twice is one entry: the first row makes it, and the same row again changes nothing.
+    entries = {row["external_id"]: row for line, row in reversed(begins.items()) if line not in refused}
+    if job["result"]["created"] != len(entries):
+        raise DemoError(f"{job['result']['created']} entries were imported, {len(entries)} should be")
+    return list(entries.values()), problems
 
 
 def await_backlog(stack: Stack, expected: Mapping[str, int], show: Show) -> list[dict[str, Any]]:
@@ -27,15 +38,18 @@ def await_backlog(stack: Stack, expected: Mapping[str, int], show: Show) -> list
     found: dict[str, list[dict[str, Any]]] = {}
 
     def look() -> bool | None:
+        # One project after the other: all of them at every look would keep the services from their work.
         for project, count in expected.items():
             if len(found.get(project, ())) < count:
                 found[project] = list(stack.backlog.pages("/v1/backlog", project=project))
-        show(f"{sum(map(len, found.values())):,} of {sum(expected.values()):,} entries in the backlog")
-        return True if all(len(found[project]) >= count for project, count in expected.items()) else None
+                show(f"{sum(map(len, found.values())):,} of {sum(expected.values()):,} entries in the backlog")
+                if len(found[project]) < count:
+                    return None
+        return True
 
     wait_for("the backlog", look)
     for project, count in expected.items():
-        if len(found[project]) != count:
+        if len(found[project]) > count:
             raise DemoError(f"project {project} has {len(found[project])} items in the backlog, {count} were approved")
     return [item for items in found.values() for item in items]
 
@@ -82,10 +96,11 @@ def await_drafts(stack: Stack, expected: Mapping[str, int], show: Show) -> list[
                 runs = list(stack.backlog.pages("/v1/invoice-runs", contract_id=contract_id))
                 _refuse_failed(runs)
                 drafted = all(claim["drafted"] for run in runs for claim in run["claims"])
-                if drafted and sum(len(run["lines"]) for run in runs) >= lines:
-                    done[contract_id] = runs
-        show(f"{len(done):,} of {len(expected):,} contracts drafted")
-        return True if len(done) == len(expected) else None
+                if not drafted or sum(len(run["lines"]) for run in runs) < lines:
+                    return None
+                done[contract_id] = runs
+                show(f"{len(done):,} of {len(expected):,} contracts drafted")
+        return True
 
     wait_for("the drafts", look)
     return [run for runs in done.values() for run in runs]
@@ -105,11 +120,14 @@ def invoices(stack: Stack, contracts: Iterable[str], **wanted: Any) -> list[dict
     return found
 
 
-def review(stack: Stack, draft: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
-    """Takes the last detail off a draft, as a manager would who does not want it billed yet.
+def review(stack: Stack, drafts: Iterable[Mapping[str, Any]]) -> tuple[dict[str, Any], str] | None:
+    """Takes the last detail off the longest draft, as a manager would who does not want it billed yet.
 
-    Returns the detail and the external id of its entry.
+    Returns the detail and the external id of its entry; None when no draft would have a detail left.
     """
+    draft = max(drafts, key=lambda one: int(one["details"]))
+    if draft["details"] < 2:
+        return None
     details = list(stack.invoicing.pages(f"/v1/invoices/{draft['id']}/details"))
     removed = max(details, key=lambda detail: (detail["date"], detail["id"]))
     path = f"/v1/invoices/{draft['id']}/details/{removed['id']}"
@@ -139,13 +157,27 @@ def confirm(stack: Stack, drafts: Sequence[Mapping[str, Any]], show: Show) -> li
                 now = stack.invoicing.get(f"/v1/invoices/{draft['id']}")
                 if now["posting"] == "blocked":
                     raise DemoError(f"the posting of {now['number']} is blocked: {now['posting_reason']}")
-                if now["posting"] == "posted":
-                    posted[now["id"]] = now
-        show(f"{len(posted):,} of {len(drafts):,} invoices in the ledger")
-        return True if len(posted) == len(drafts) else None
+                if now["posting"] != "posted":
+                    return None
+                posted[now["id"]] = now
+                show(f"{len(posted):,} of {len(drafts):,} invoices in the ledger")
+        return True
 
     wait_for("the postings", look)
     return [posted[draft["id"]] for draft in drafts]
+
+
+def summaries(stack: Stack, contracts: Iterable[str], confirmed: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The summary of each contract; a DemoError when one says that other sums are billed than its invoices do."""
+    found = []
+    for contract_id in contracts:
+        name = stack.backlog.get(f"/v1/contracts/{contract_id}")["name"]
+        summary = stack.backlog.get(f"/v1/contracts/{contract_id}/summary")
+        billed = sum((Decimal(one["total"]) for one in confirmed if one["contract_id"] == contract_id), Decimal(0))
+        if Decimal(summary["total"]["billed"]) != billed:
+            raise DemoError(f"{name}: the summary says {summary['total']['billed']} billed, the invoices {billed}")
+        found.append({**summary, "name": name})
+    return found
 
 
 def check_ledger(stack: Stack, show: Show) -> dict[str, Any]:

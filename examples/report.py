@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from examples import setup, story
+from examples import story
 from examples.check import Judged, total
 from examples.client import Stack
 from examples.plan import Plan
@@ -18,14 +18,14 @@ class Played:
     """What came of the steps, for the checks and the story."""
 
     plan: Plan
-    terms: setup.Terms
-    refused: Sequence[dict[str, Any]]
+    problems: Sequence[dict[str, Any]]
     judged: Sequence[Judged]
     items: Sequence[dict[str, Any]]
     ready: int
     runs: Sequence[dict[str, Any]]
-    removed: tuple[dict[str, Any], str]
+    removed: tuple[dict[str, Any], str] | None
     invoices: Sequence[dict[str, Any]]
+    summaries: Sequence[dict[str, Any]]
     ledger: Mapping[str, Any]
 
 
@@ -34,18 +34,18 @@ def tell(stack: Stack, played: Played) -> None:
     print(story.heading("What happened"))
     for paragraph in _paragraphs(played):
         print(story.wrapped(paragraph) + "\n")
-    names = {contract["external_id"]: contract for contract in played.plan.contracts}
     rows = [["", "cost", "unbilled", "ready", "on a draft", "billed"]]
-    for external_id, contract_id in played.terms.contracts.items():
-        summary = stack.backlog.get(f"/v1/contracts/{contract_id}/summary")
+    for summary in played.summaries[:MANY]:
         sums, currency = summary["total"], summary["currency"]
         cost = story.money(sums["cost"], summary["cost_currency"] or "")
         amounts = [story.money(sums[field], currency) for field in ("unbilled", "ready", "on_draft", "billed")]
-        rows.append([names[external_id]["name"], cost, *amounts])
-    print(story.table(rows if len(rows) <= MANY else [*rows[:MANY], ["…", "", "", "", "", ""]], "<>>>>>"))
+        rows.append([summary["name"], cost, *amounts])
+    print(story.table(rows, "<>>>>>"))
+    if len(played.summaries) > MANY:
+        print(f"  … and {len(played.summaries) - MANY:,} more contracts")
 
     chosen = min(played.invoices, key=lambda one: (-int(one["lines"]), int(one["details"])))
-    print(story.heading(f"One of the {story.plural(len(played.invoices), 'invoice')}"))
+    print(story.heading(f"One of {len(played.invoices):,} invoices" if len(played.invoices) > 1 else "The invoice"))
     path = f"/v1/invoices/{chosen['id']}"
     lines = stack.invoicing.pages(f"{path}/lines")
     print(story.invoice_text(chosen, lines, stack.invoicing.pages(f"{path}/details")))
@@ -68,28 +68,43 @@ def tell(stack: Stack, played: Played) -> None:
 def _paragraphs(played: Played) -> list[str]:
     people = len({row["resource"] for row in played.plan.rows})
     everything = total(played.judged)
-    verdicts = Counter(one.verdict for one in played.judged)
+    verdicts: Counter[str] = Counter(one.verdict for one in played.judged)
     billed = sum(invoice["details"] for invoice in played.invoices)
-    removed, external_id = played.removed
-    told = [
-        f"{story.plural(people, 'person', 'people')} booked {everything.hours:,} hours in "
-        f"{story.plural(everything.count, 'entry', 'entries')}; all of them were approved and posted their cost to "
-        f"the ledger. {verdicts['no_line']:,} are on no contract line: cost only. Of the others "
-        f"{verdicts['no_price']:,} have no price and cannot be billed; the rest, {played.ready:,}, were marked ready, "
-        f"{verdicts['future']:,} of them for a day that has not come yet.",
-        f"{story.plural(len(played.runs), 'run')} claimed what was ready and due, and invoicing drafted it. On review "
-        f"one detail was taken off ({removed['quantity']} h of {removed['resource']} on {removed['date']}, entry "
-        f"{external_id}): it is ready again for the next invoice. {story.plural(len(played.invoices), 'invoice')} with "
-        f"{story.plural(billed, 'detail')} got their numbers, and the ledger reversed each unbilled row and posted the "
-        f"billed one.",
+    kept_back = [
+        f"{verdicts[verdict]:,} {why}"
+        for verdict, why in (
+            ("no_line", "on no contract line (cost only)"),
+            ("no_price", "without a price (never billed at 0)"),
+            ("future", "ready for a day that has not come"),
+        )
+        if verdicts[verdict]
     ]
-    if played.refused:
-        first = played.refused[0]
+    told = [
+        f"{story.plural(people, 'person', 'people')} booked {everything.hours:,.2f} hours in "
+        f"{story.plural(everything.count, 'entry', 'entries')}. All of them were approved and posted their cost to "
+        f"the ledger; {played.ready:,} have a contract line and a price and were marked ready."
+        + (f" Not billed now: {', '.join(kept_back)}." if kept_back else ""),
+        f"{story.plural(len(played.runs), 'run')} claimed what was ready and due, and invoicing drafted it."
+        f"{_removed(played)} {story.plural(len(played.invoices), 'invoice')} with {story.plural(billed, 'detail')} "
+        f"got a number, and the ledger reversed each unbilled row and posted the billed one.",
+    ]
+    if played.problems:
+        first = played.problems[0]
         told.append(
-            f"The import refused {story.plural(len(played.refused), 'row')}; the first is row {first['row']}: "
-            f"{first['detail']}"
+            f"The import refused {story.plural(len(played.problems), 'row')}; the first is {first['external_id']}: "
+            f"{first['detail']}."
         )
     return told
+
+
+def _removed(played: Played) -> str:
+    if played.removed is None:
+        return ""
+    detail, external_id = played.removed
+    return (
+        f" On review one detail was taken off ({detail['quantity']} h of {detail['resource']} on {detail['date']}, "
+        f"entry {external_id}): it is ready again for the next invoice."
+    )
 
 
 def _left_out(stack: Stack, played: Played) -> tuple[Counter[str], dict[str, str]]:
@@ -109,9 +124,9 @@ def _left_out(stack: Stack, played: Played) -> tuple[Counter[str], dict[str, str
             if reason not in examples:
                 path = f"/v1/invoice-runs/{run['id']}/left-out"
                 first = stack.backlog.get(path, reason=reason, limit=1)["items"]
-                examples.update({reason: _named(items[one["item_id"]]) for one in first if one["item_id"] in items})
+                examples.update((reason, _named(items[one["item_id"]])) for one in first if one["item_id"] in items)
     return counts, examples
 
 
 def _named(item: Mapping[str, Any]) -> str:
-    return f"{item['resource']}, {item['role']}, {item['quantity']} h {item['task'] or ''} on {item['date']}"
+    return f"{item['resource']}, {item['role']}, {item['quantity']} h on {item['date']}"

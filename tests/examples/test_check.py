@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from examples.check import Judged, compare, due, judge, round_half_up, total
+from examples.check import Judged, compare, due, judge, misplaced, round_half_up, total
 from examples.plan import Plan, sample_plan
 
 TODAY = date(2026, 4, 1)
@@ -101,3 +101,37 @@ def test_the_sample_has_every_verdict() -> None:
 def _judged(count: int) -> list[Judged]:
     plan = _plan([_row()] * count)
     return judge(plan, plan.rows, TODAY)
+
+
+def _items(**counts: int) -> list[dict[str, Any]]:
+    shapes: dict[str, dict[str, Any]] = {
+        "no_line": {"billing_status": "cost_only", "amount": None},
+        "no_price": {"billing_status": "unbilled", "amount": None},
+        "priced": {"billing_status": "unbilled", "amount": "5138"},
+    }
+    return [shapes[name] for name, count in counts.items() for _ in range(count)]
+
+
+def _some_of_each() -> list[Judged]:
+    plan = _plan([_row(), _row(date="2099-01-05"), _row(role="new"), _row(task="other"), _row(task="other")])
+    return judge(plan, plan.rows, TODAY)
+
+
+def test_a_backlog_that_agrees_is_silent() -> None:
+    items = _items(priced=2, no_price=1, no_line=2)
+    assert misplaced(_some_of_each(), items, ready=2, unready={"no_price": 1}) == []
+
+
+@pytest.mark.parametrize(
+    ("counts", "ready", "unready", "said"),
+    [
+        ({"priced": 3, "no_line": 2}, 2, {"no_price": 1}, "without a price"),
+        ({"priced": 2, "no_price": 1, "no_line": 1}, 2, {"no_price": 1}, "on no contract line"),
+        ({"priced": 2, "no_price": 1, "no_line": 2}, 1, {"no_price": 1}, "marked ready"),
+        ({"priced": 2, "no_price": 1, "no_line": 2}, 2, {}, "refused as no_price"),
+        ({"priced": 2, "no_price": 1, "no_line": 2}, 2, {"no_price": 1, "wrong_state": 1}, "refused in all"),
+    ],
+)
+def test_a_backlog_that_differs_is_told(counts: dict[str, int], ready: int, unready: dict[str, int], said: str) -> None:
+    wrong = misplaced(_some_of_each(), _items(**counts), ready, unready)
+    assert any(said in line for line in wrong)

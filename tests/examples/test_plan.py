@@ -67,21 +67,49 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         csv_plan(tmp_path / "none.csv")
 
 
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("2026-02-05", "2026-02-05"),
+        ("2026-02-05T10:00:00Z", "2026-02-05"),
+        ("2026-02-05 10:00", "2026-02-05"),
+        ("4. Feb 2026", "4. Feb 2026"),
+    ],
+)
+def test_an_instant_is_cut_to_its_day(tmp_path: Path, text: str, day: str) -> None:
+    (row,), _ = read_rows(_file(tmp_path, f"project,resource,hours,date\nP,a,1,{text}\n"))
+    assert row["date"] == day
+
+
 @given(st.decimals(Decimal("0.01"), Decimal(3000), places=2))
 def test_spreading_keeps_the_hours(hours: Decimal) -> None:
-    rows = spread({"external_id": "x", "quantity": str(hours)})
+    row = {"external_id": "x", "date": "2026-03-02", "quantity": str(hours)}
+    rows = spread(row)
     pieces = [Decimal(row["quantity"]) for row in rows]
     assert sum(pieces) == hours
-    assert len(rows) == len({row["external_id"] for row in rows})
+    assert len(rows) == len({row["external_id"] for row in rows}) == len({row["date"] for row in rows})
+    assert max(row["date"] for row in rows) == "2026-03-02", "never later than the work was"
     if hours > 24:
         assert all(0 < piece <= 8 for piece in pieces)
     else:
-        assert rows == [{"external_id": "x", "quantity": str(hours)}]
+        assert rows == [row]
 
 
-@pytest.mark.parametrize("quantity", ["", "many", "NaN", "Infinity", "-3", "1e12"])
-def test_what_is_no_sensible_quantity_is_left_for_the_import_to_refuse(quantity: str) -> None:
-    assert spread({"external_id": "x", "quantity": quantity}) == [{"external_id": "x", "quantity": quantity}]
+@pytest.mark.parametrize(
+    ("quantity", "day"),
+    [
+        ("", "2026-03-02"),
+        ("many", "2026-03-02"),
+        ("NaN", "2026-03-02"),
+        ("Infinity", "2026-03-02"),
+        ("-30", "2026-03-02"),
+        ("1e12", "2026-03-02"),
+        ("30", "2. March"),
+    ],
+)
+def test_what_makes_no_sense_is_left_for_the_import_to_refuse(quantity: str, day: str) -> None:
+    row = {"external_id": "x", "date": day, "quantity": quantity}
+    assert spread(row) == [row]
 
 
 def test_a_csv_gets_a_contract_for_each_project_and_a_rate_for_each_role(tmp_path: Path) -> None:
@@ -96,8 +124,17 @@ def test_a_csv_gets_a_contract_for_each_project_and_a_rate_for_each_role(tmp_pat
 
 def test_the_import_gets_the_rows_back() -> None:
     plan = sample_plan()
-    sent = list(csv.DictReader(io.StringIO(plan.csv().decode())))
-    assert sent == list(plan.rows)
+    content, begins = plan.upload()
+    assert list(csv.DictReader(io.StringIO(content.decode()))) == list(plan.rows)
+    assert list(begins) == list(range(2, len(plan.rows) + 2))
+
+
+def test_the_line_of_each_row_is_known_behind_a_text_of_several_lines(tmp_path: Path) -> None:
+    text = 'project,resource,hours,note\nP,a,1,"one\r\ntwo\nthree"\nP,b,2,x\n'
+    plan = csv_plan(_file(tmp_path, text))
+    content, begins = plan.upload()
+    assert {line: row["resource"] for line, row in begins.items()} == {2: "a", 5: "b"}
+    assert b"row-2" in content.split(b"\n")[5 - 1]
 
 
 def test_the_first_play_has_the_files_names() -> None:

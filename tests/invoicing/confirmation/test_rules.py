@@ -1,0 +1,46 @@
+"""What stands in the way of a confirm, without a database."""
+
+from typing import Any
+
+import pytest
+
+from invoicing.confirmation.rules import chunk_counts, refusal
+from proforma.errors import Conflict, NotFound, Problem, Stale
+
+
+def invoice(**given: Any) -> dict[str, Any]:
+    return {"status": "draft", "version": 4, "details": 2, **given}
+
+
+@pytest.mark.parametrize("status", ["draft", "in_review"])
+def test_a_reviewed_draft_may_be_confirmed(status: str) -> None:
+    assert refusal(invoice(status=status), 4) is None
+
+
+@pytest.mark.parametrize(
+    ("found", "reason", "problem"),
+    [
+        (None, "not_found", NotFound),
+        (invoice(status="building"), "wrong_state", Conflict),
+        (invoice(status="discarded"), "wrong_state", Conflict),
+        (invoice(status="confirmed"), "wrong_state", Conflict),
+        (invoice(version=5), "stale", Stale),
+        (invoice(version=3), "stale", Stale),
+        (invoice(details=0), "no_details", Conflict),
+        # The state is said before the version, and the version before what is missing.
+        (invoice(status="confirmed", version=5), "wrong_state", Conflict),
+        (invoice(version=5, details=0), "stale", Stale),
+    ],
+)
+def test_what_stands_in_the_way_is_named(found: dict[str, Any] | None, reason: str, problem: type[Problem]) -> None:
+    refused = refusal(found, 4)
+    assert refused is not None
+    assert refused.reason == reason
+    assert type(refused.problem()) is problem
+    if problem is Conflict:
+        assert refused.problem().extra["reason"] == reason
+
+
+@pytest.mark.parametrize(("details", "chunks"), [(1, 1), (499, 1), (500, 1), (501, 2), (200_000, 400)])
+def test_details_are_told_in_chunks(details: int, chunks: int) -> None:
+    assert chunk_counts(details, 500) == chunks

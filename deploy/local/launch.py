@@ -18,9 +18,11 @@ import signal
 import sys
 
 PR_SET_KEEPCAPS = 8
+PR_SET_SECUREBITS = 28
 PR_SET_PDEATHSIG = 1
 PR_CAP_AMBIENT = 47
 PR_CAP_AMBIENT_RAISE = 2
+SECBIT_NO_SETUID_FIXUP = 1 << 2
 CAP_DAC_OVERRIDE = 1
 CAPABILITY_VERSION_3 = 0x20080522
 
@@ -29,14 +31,26 @@ def _libc() -> ctypes.CDLL:
     return ctypes.CDLL(None, use_errno=True)
 
 
-def _keep_passage() -> None:
-    """Keep CAP_DAC_OVERRIDE over the coming exec. Where it is not to be had, the file system has the last word."""
+def _hold_capabilities() -> None:
+    """Let capabilities survive the change of user.
+
+    PostgreSQL looks for its own files with access(), which ignores capabilities of other users than root unless
+    NO_SETUID_FIXUP is set. That needs a right which some containers lack; then closed folders stay closed.
+    """
+    _libc().prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0)
+    _libc().prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0)
+
+
+def _keep_only_passage() -> None:
+    """Of all capabilities keep CAP_DAC_OVERRIDE, over the coming exec; without it where it is not to be had."""
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
-    bit = 1 << CAP_DAC_OVERRIDE
-    # Three sets (effective, permitted, inheritable) for capabilities 0-31, then for 32-63.
-    sets = (ctypes.c_uint32 * 6)(bit, bit, bit, 0, 0, 0)
-    if _libc().capset(header, sets) == 0:
-        _libc().prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_DAC_OVERRIDE, 0, 0)
+    for bit in (1 << CAP_DAC_OVERRIDE, 0):
+        # Three sets (effective, permitted, inheritable) for capabilities 0-31, then for 32-63.
+        sets = (ctypes.c_uint32 * 6)(bit, bit, bit, 0, 0, 0)
+        if _libc().capset(header, sets) == 0:
+            _libc().prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_DAC_OVERRIDE, 0, 0)
+            return
+    sys.exit("cannot give up the capabilities of root")
 
 
 def become(user: str) -> None:
@@ -44,12 +58,12 @@ def become(user: str) -> None:
     entry = pwd.getpwnam(user)
     linux = sys.platform == "linux"
     if linux:
-        _libc().prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0)
+        _hold_capabilities()
     os.setgroups([])
     os.setgid(entry.pw_gid)
     os.setuid(entry.pw_uid)
     if linux:
-        _keep_passage()
+        _keep_only_passage()
 
 
 def die_with(parent: int, number: int) -> None:

@@ -119,14 +119,15 @@ class Stack:
 
     def _start_kafka(self) -> str:
         if self.given_kafka:
+            address = step("Kafka (given)", lambda: _expect("KAFKA", self.given_kafka, kafka_answers))
             self.kafka.stop()
-            return step("Kafka (given)", lambda: _expect("KAFKA", self.given_kafka, kafka_answers))
+            return address
         return step("Kafka", self.kafka.start)
 
     def _start_databases(self) -> dict[str, ServiceDatabase]:
         if self.given_postgres:
-            self.postgres.stop()
             url = step("PostgreSQL (given)", lambda: _expect("POSTGRES", self.given_postgres, _postgres_answers))
+            self.postgres.stop()
         else:
             url = step("PostgreSQL", self.postgres.start)
         passwords = Passwords(self.folder / "passwords.json")

@@ -2,12 +2,14 @@
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import asyncpg
 import pytest
 
+from local import postgres
 from local.postgres import Postgres, blocking
 from local.processes import Running
 
@@ -79,6 +81,19 @@ def test_the_pid_of_the_server_before_belongs_to_another_process_now(server: Pos
     server.stop()
     server.start()
     assert server.running != Running.of(os.getpid())
+
+
+def test_closed_folders_above_are_no_obstacle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # As root the server runs as another user, who could not even find its own program below root's home.
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    shutil.copytree(postgres.BINARIES.parent, closed / "pginstall", symlinks=True)
+    monkeypatch.setattr(postgres, "BINARIES", closed / "pginstall" / "bin")
+    server = Postgres(closed / "postgres", durable=False, die_with_parent=True)
+    try:
+        assert blocking(_run(server.start(), "SELECT 1")) == 1
+    finally:
+        server.stop()
 
 
 def test_settings_for_data_that_is_kept(tmp_path: Path) -> None:

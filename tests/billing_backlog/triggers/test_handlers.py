@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from uuid import UUID, uuid4
@@ -11,7 +11,7 @@ import pytest
 from prometheus_client import REGISTRY
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from billing_backlog.runs.service import RunLine, RunOutcome, run_scheduled, scheduled_run_id
+from billing_backlog.runs.service import RunLine, RunOutcome, run_all_scheduled, scheduled_run_id
 from billing_backlog.triggers import service
 from billing_backlog.triggers.rules import Due
 from billing_backlog.worker import HANDLERS
@@ -225,12 +225,12 @@ async def _zone(runtime: Runtime, zone: str) -> None:
 
 
 async def refusing(
-    session: AsyncSession, context: Context, contract_id: UUID, run_date: date, lines: Sequence[RunLine]
-) -> RunOutcome:
+    session: AsyncSession, context: Context, run_date: date, lines: Mapping[UUID, Sequence[RunLine]]
+) -> Mapping[UUID, RunOutcome]:
     """Runs every contract but one."""
-    if contract_id == OTHER_CONTRACT:
+    if OTHER_CONTRACT in lines:
         raise BrokenRule("this contract cannot be run")
-    return await run_scheduled(session, context, contract_id, run_date, lines)
+    return await run_all_scheduled(session, context, run_date, lines)
 
 
 async def _run_refusing(session: AsyncSession, context: Context, messages: Sequence[Message[RunDue]]) -> None:

@@ -1,7 +1,7 @@
 """Triggers that came before their day run on it."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from billing_backlog.loop import run_waiting_triggers, waiting_turn
-from billing_backlog.runs.service import RunLine, RunOutcome, run_scheduled
+from billing_backlog.runs.service import RunLine, RunOutcome, run_all_scheduled
 from billing_backlog.triggers import service
 from proforma.clock import SetClock
 from proforma.context import Context
@@ -91,7 +91,7 @@ async def test_a_broken_one_is_left_alone_until_it_is_asked_for(
     await schedule(runtime, TOMORROW, line=OTHER_LINE, contract=OTHER_CONTRACT)
     await come(runtime, due(TOMORROW), due(TOMORROW, line=OTHER_LINE, contract=OTHER_CONTRACT))
     clock.advance(timedelta(days=1))
-    monkeypatch.setattr(service, "run_scheduled", refusing)
+    monkeypatch.setattr(service, "run_all_scheduled", refusing)
     await waiting_turn(runtime)
     assert await statuses(runtime) == {TOMORROW: "skipped"}
     assert await statuses(runtime, OTHER_LINE) == {TOMORROW: "not_run"}
@@ -106,12 +106,12 @@ async def test_a_broken_one_is_left_alone_until_it_is_asked_for(
 
 
 async def refusing(
-    session: AsyncSession, context: Context, contract_id: UUID, run_date: date, lines: Sequence[RunLine]
-) -> RunOutcome:
+    session: AsyncSession, context: Context, run_date: date, lines: Mapping[UUID, Sequence[RunLine]]
+) -> Mapping[UUID, RunOutcome]:
     """Runs every contract but one."""
-    if contract_id == OTHER_CONTRACT:
+    if OTHER_CONTRACT in lines:
         raise BrokenRule("this contract cannot be run")
-    return await run_scheduled(session, context, contract_id, run_date, lines)
+    return await run_all_scheduled(session, context, run_date, lines)
 
 
 async def test_two_loops_run_each_row_once(runtime: Runtime, clock: SetClock) -> None:

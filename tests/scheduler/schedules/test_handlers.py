@@ -1,7 +1,6 @@
 """What schedules become, in whatever order, number and delay their versions come."""
 
 import itertools
-import random
 from datetime import date, timedelta
 from uuid import uuid4
 
@@ -80,8 +79,7 @@ async def test_the_same_event_twice_changes_nothing(runtime: Runtime) -> None:
 
 async def test_a_batch_holds_several_lines_and_versions(runtime: Runtime) -> None:
     lines = [Line("Europe/Berlin"), Line("America/New_York"), Line()]
-    said = [line.changed(version, MARCH[version : version + 2]) for line in lines for version in (1, 2, 3)]
-    random.Random(7).shuffle(said)
+    said = [line.changed(version, MARCH[version : version + 2]) for version in (2, 3, 1) for line in lines]
     await deliver(runtime, HANDLERS, *said)
     for line in lines:
         live = {day for day, status in (await statuses(runtime, line)).items() if status == "upcoming"}

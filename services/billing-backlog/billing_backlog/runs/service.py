@@ -91,16 +91,27 @@ async def run_scheduled(
 
     Raises NotFound or Conflict (`contract_not_active`). The caller has seen to it that each line runs once.
     """
-    contract = (await _active(session, [contract_id]))[contract_id]
-    if run_date > today(context.clock, contract["time_zone"]):
-        raise Conflict(f"the run date {run_date} has not come yet", reason="future_dated")
-    plan = _Plan(
-        scheduled_run_id(contract_id, run_date), "scheduled", contract_id, run_date,
-        {line.contract_line_id: line.cut_off for line in lines}, claim_id=context.ids(),
-    )  # fmt: skip
-    taken = await _run(session, context, [plan])
-    lines_taken = taken.get(plan.claim_id, {})
-    return RunOutcome(plan.run_id, plan.claim_id if lines_taken else None, lines_taken)
+    return (await run_all_scheduled(session, context, run_date, {contract_id: lines}))[contract_id]
+
+
+async def run_all_scheduled(
+    session: AsyncSession, context: Context, run_date: date, lines: Mapping[UUID, Sequence[RunLine]]
+) -> dict[UUID, RunOutcome]:
+    """Runs the due lines of one date of up to 50 contracts together, as `run_scheduled` does those of one."""
+    plans = []
+    for contract_id, contract in (await _active(session, list(lines))).items():
+        if run_date > today(context.clock, contract["time_zone"]):
+            raise Conflict(f"the run date {run_date} has not come yet", reason="future_dated")
+        cut_offs = {line.contract_line_id: line.cut_off for line in lines[contract_id]}
+        run_id = scheduled_run_id(contract_id, run_date)
+        plans.append(_Plan(run_id, "scheduled", contract_id, run_date, cut_offs, claim_id=context.ids()))
+    taken = await _run(session, context, plans)
+    return {
+        one.contract_id: RunOutcome(
+            one.run_id, one.claim_id if one.claim_id in taken else None, taken.get(one.claim_id, {})
+        )
+        for one in plans
+    }
 
 
 async def create_invoice(session: AsyncSession, context: Context, contract_id: UUID, body: CreateInvoiceIn) -> RunOut:

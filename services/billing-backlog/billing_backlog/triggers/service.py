@@ -1,5 +1,6 @@
 """Triggers: run what is due now, keep what is ahead of its day, acknowledge and count the rest."""
 
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import date, datetime
 from itertools import groupby
@@ -10,7 +11,7 @@ from prometheus_client import Counter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from billing_backlog.contracts.queries import lock_contracts
-from billing_backlog.runs.service import RunLine, RunOutcome, run_scheduled
+from billing_backlog.runs.service import RunLine, RunOutcome, run_all_scheduled
 from billing_backlog.triggers import queries
 from billing_backlog.triggers.rules import CurrentRow, Due, Outcome, distinct, outcome
 from proforma.clock import day_begins, today
@@ -22,8 +23,8 @@ TRIGGERS = Counter("proforma_triggers_total", "Triggers by what they did", ["out
 CHANNEL = "waiting_triggers"
 """NOTIFY here wakes the loop that runs waiting triggers."""
 
-Run = Callable[[AsyncSession, Context, UUID, date, Sequence[RunLine]], Awaitable[RunOutcome]]
-"""Runs a contract's due lines of one date; billing_backlog.runs in earnest."""
+Run = Callable[[AsyncSession, Context, date, Mapping[UUID, Sequence[RunLine]]], Awaitable[Mapping[UUID, RunOutcome]]]
+"""Runs the due lines of one date, by contract; billing_backlog.runs in earnest."""
 
 Mark = tuple[UUID, str, UUID | None, UUID | None]
 """What became of a row: (row, status, run, claim)."""
@@ -47,7 +48,7 @@ async def run_due(
     await _keep_waiting(session, context, ahead, contracts)
     settled = [due for due in wanted if outcomes[due] != "waits"]
     await execute(session, queries.DONE, *_keys(settled))
-    await _run(session, context, [due for due in wanted if outcomes[due] == "run"], rows, run or run_scheduled)
+    await _run(session, context, [due for due in wanted if outcomes[due] == "run"], rows, run or run_all_scheduled)
     for done in outcomes.values():
         TRIGGERS.labels(done).inc()
     return outcomes
@@ -66,16 +67,30 @@ async def _run(
     rows: Mapping[tuple[UUID, date], CurrentRow],
     run: Run,
 ) -> None:
-    """All due lines of a contract and date under their one run, oldest date first; then the rows are marked."""
+    """All due lines of a contract and date under their one run, oldest date first; then the rows are marked.
+
+    A date at a time: two runs of one contract in one statement would both want the same items.
+    """
     marks: list[Mark] = []
-    for (run_date, contract_id), group in groupby(due_now, key=lambda due: (due.run_date, due.contract_id)):
-        mine = {due.contract_line_id: rows[due.key] for due in group}
-        lines = [RunLine(line_id, row.cut_off) for line_id, row in mine.items()]
-        done = await run(session, context, contract_id, run_date, lines)
-        for line_id, row in mine.items():
-            claim_id = done.claim_id if line_id in done.taken else None
-            marks.append((row.id, "successful" if claim_id else "skipped", done.run_id, claim_id))
+    for run_date, group in groupby(due_now, key=lambda due: due.run_date):
+        lines: dict[UUID, list[RunLine]] = defaultdict(list)
+        for due in group:
+            lines[due.contract_id].append(RunLine(due.contract_line_id, rows[due.key].cut_off))
+        done = await run(session, context, run_date, lines)
+        for contract_id, due_lines in lines.items():
+            marks += _marks(done[contract_id], run_date, due_lines, rows)
     await _mark(session, context, marks)
+
+
+def _marks(
+    done: RunOutcome, run_date: date, lines: Sequence[RunLine], rows: Mapping[tuple[UUID, date], CurrentRow]
+) -> list[Mark]:
+    marks: list[Mark] = []
+    for line in lines:
+        claim_id = done.claim_id if line.contract_line_id in done.taken else None
+        row = rows[line.contract_line_id, run_date]
+        marks.append((row.id, "successful" if claim_id else "skipped", done.run_id, claim_id))
+    return marks
 
 
 async def _mark(session: AsyncSession, context: Context, marks: Sequence[Mark]) -> None:

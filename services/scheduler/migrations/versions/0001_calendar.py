@@ -34,7 +34,7 @@ create table triggers (
   run_date date not null,
   cut_off date not null,
   due_at timestamptz not null,
-  status text not null check (status in ('upcoming', 'published', 'superseded', 'canceled')),
+  status text not null check (status in ('upcoming', 'published', 'canceled')),
   published_at timestamptz,
   version int not null,
   created_at timestamptz not null,

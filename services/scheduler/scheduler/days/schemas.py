@@ -15,7 +15,6 @@ class DayOut(Output):
     published: int
     owed: int
     upcoming: int
-    superseded: int
     canceled: int
     first_published_at: datetime.datetime | None
     last_published_at: datetime.datetime | None

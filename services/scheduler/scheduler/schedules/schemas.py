@@ -29,7 +29,7 @@ class ScheduleRowOut(Output):
     run_date: date
     cut_off: date
     trigger_id: UUID
-    status: Literal["upcoming", "published", "superseded"]
+    status: Literal["upcoming", "published"]
 
 
 class ScheduleWithRows(ScheduleOut):

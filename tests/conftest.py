@@ -10,6 +10,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+import structlog
 
 from local.backend import Backend, start_backend
 from local.postgres import blocking
@@ -57,6 +58,15 @@ def pytest_unconfigure(config: pytest.Config) -> None:
             blocking(sweep(backend.postgres, os.environ[_RUN]))
         finally:
             backend.stop()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _plain_logs() -> None:
+    """Log lines as a person reads them beside a failed test; the default renders every variable of a traceback."""
+    renderer = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(
+        processors=[structlog.contextvars.merge_contextvars, structlog.processors.add_log_level, renderer]
+    )
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from proforma.context import Context
 from proforma.edge import BodyLimit, Observe
 from proforma.errors import Invalid, PreconditionRequired, Stale
 from proforma.health import health_router
+from proforma.openapi import describe
 from proforma.runtime import Runtime
 
 _VERSION_DIGITS = 9
@@ -144,6 +145,7 @@ def create_app(
         app.include_router(one)
     app.include_router(health_router(runtime))
     problems.install(app)
+    describe(app)
     app.add_middleware(BodyLimit, bytes_max=runtime.settings.limits.body_bytes_max, streamed=frozenset(streamed))
     app.add_middleware(Observe)
     return app

@@ -9,7 +9,7 @@ import asyncpg
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
-from sqlalchemy.exc import DBAPIError, InterfaceError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
@@ -17,6 +17,7 @@ from proforma.bodies import ProblemOut
 from proforma.errors import Conflict, Forbidden, Invalid, Problem, Stale, TooLarge, Unauthenticated, Unavailable
 from proforma.errors import NotFound as NotFoundProblem
 from proforma.errors import PreconditionRequired as NeedsMatch
+from proforma.failures import is_deterministic
 from proforma.idempotency import Replayed
 from proforma.telemetry import REQUEST_ID, logger
 
@@ -36,25 +37,15 @@ _BY_STATUS: dict[int, type[Problem]] = {
         Unavailable,
     )
 }
-_AWAY = (
-    OSError, TimeoutError, PoolTimeout, InterfaceError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError,
-    asyncpg.CannotConnectNowError, asyncpg.AdminShutdownError, asyncpg.TooManyConnectionsError,
-    asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError, asyncpg.DeadlockDetectedError,
-    asyncpg.SerializationError,
+_FROM_THE_DATABASE = (
+    OSError, DBAPIError, PoolTimeout, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError
 )  # fmt: skip
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """OpenAPI's `responses` for these problem statuses, beside those that every route can answer."""
     wanted = sorted({401, 403, 422, 503, *statuses})
-    return {
-        status: {
-            "description": _BY_STATUS[status].title,
-            "model": ProblemOut,
-            "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemOut"}}},
-        }
-        for status in wanted
-    }
+    return {status: {"description": _BY_STATUS[status].title, "model": ProblemOut} for status in wanted}
 
 
 def respond(problem: Problem) -> Response:
@@ -82,7 +73,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Replayed, _replayed)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    for kind in (*_AWAY, DBAPIError, asyncpg.PostgresError):
+    for kind in _FROM_THE_DATABASE:
         app.add_exception_handler(kind, _database)
 
 
@@ -118,9 +109,8 @@ async def _database(_: Request, error: Exception) -> Response:
         return respond(Conflict(f"exists already: {cause.detail or cause.constraint_name}"))
     if isinstance(cause, asyncpg.ForeignKeyViolationError):
         return respond(Conflict(f"refers to something that is not there: {cause.detail or cause.constraint_name}"))
-    # asyncpg's refusal of a value is an InterfaceError too, but to send the same call again would not help.
-    away = isinstance(cause, _AWAY) and not isinstance(cause, ValueError)
-    if away or (isinstance(error, DBAPIError) and error.connection_invalidated):
+    # A missing table or right is a mistake of ours: to send the same call again would not help.
+    if not is_deterministic(error) and not isinstance(cause, asyncpg.SyntaxOrAccessError):
         log.warning("http.database_away", problem=str(cause))
         return respond(Unavailable("the database did not answer in time; nothing was changed"))
     log.error("http.database_error", exc_info=error)

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from proforma.consumer import BatchConsumer
 from proforma.context import Context
 from proforma.db import execute
-from proforma.envelope import Message, Position
+from proforma.envelope import Message, Position, Record
 from proforma.handlers import Handler, Handlers
 from proforma.intake import Intake
 from proforma.kafka import Consumer, ConsumerFactory
@@ -35,7 +35,7 @@ def consumer_of(runtime: Runtime, handlers: Handlers = HANDLERS, topics: Sequenc
     )
 
 
-def events(*values: object, partition: int = 0) -> list[object]:
+def events(*values: object, partition: int = 0) -> list[Record]:
     return [record_of(Told(name="k", value=str(one)), partition=partition) for one in values]
 
 

@@ -1,7 +1,7 @@
 """Batches into effects: the position, the inbox and the dead letters of one transaction."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from uuid import uuid4
 
@@ -171,7 +171,7 @@ async def test_an_unknown_version_of_a_known_type_is_a_dead_letter(make_runtime:
     assert await value(runtime, POSITION) == 1
 
 
-BROKEN = {
+BROKEN: dict[str, tuple[Callable[[Record], Record], str]] = {
     "no type": (lambda one: without_header(one, "ce_type"), "no ce_type"),
     "type without a value": (lambda one: with_header(one, "ce_type", None), "no ce_type"),
     "type not UTF-8": (lambda one: with_header(one, "ce_type", b"\xff\xfe"), "no ce_type"),

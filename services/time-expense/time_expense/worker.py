@@ -2,9 +2,7 @@
 
 import asyncio
 
-import asyncpg
-from sqlalchemy.exc import DBAPIError
-
+from proforma.failures import is_deterministic
 from proforma.handlers import Handlers
 from proforma.runtime import Runtime
 from proforma.telemetry import logger
@@ -31,7 +29,9 @@ async def sweep(runtime: Runtime, stop: asyncio.Event) -> None:
         try:
             async with runtime.database.transaction() as session:
                 await drop_finished(session)
-        except (OSError, TimeoutError, DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except Exception as error:
+            if is_deterministic(error):
+                raise
             log.warning("uploads.sweep", problem=str(error))
         try:
             async with asyncio.timeout(SWEEP_S):

@@ -92,6 +92,8 @@ class _Lines:
         self.line = place.line
         self._at = len(BOM) if place.at == 0 and charset == "utf-8" and window.startswith(BOM) else 0
         self._begin, self._first = self._at, self.line
+        self.cut = False
+        """The record in hand goes on behind the window."""
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -99,6 +101,7 @@ class _Lines:
     def __next__(self) -> str:
         end = self._window.find(b"\n", self._at) + 1 or (len(self._window) if self.last else 0)
         if end <= self._at:
+            self.cut = not self.last
             raise StopIteration
         if end - self._begin > RECORD_BYTES_MAX:
             raise _TooLongError
@@ -109,13 +112,8 @@ class _Lines:
 
     def begin(self) -> int:
         """A record begins here; returns its line."""
-        self._begin, self._first = self._at, self.line
+        self._begin, self._first, self.cut = self._at, self.line, False
         return self.line
-
-    def cut(self) -> bool:
-        """True when the record in hand goes on behind the window, and may still be short enough."""
-        unread = self._window.find(b"\n", self._at) < 0
-        return not self.last and unread and len(self._window) - self._begin <= RECORD_BYTES_MAX
 
     def back(self) -> None:
         """Goes back to where the record began."""
@@ -151,12 +149,11 @@ def _csv(lines: _Lines) -> Iterator[Record | Unreadable]:
         except StopIteration:
             return
         except (csv.Error, UnicodeDecodeError, _TooLongError) as error:
-            cut = isinstance(error, csv.Error) and lines.cut()
             lines.back()
-            if cut:
+            if lines.cut and lines.left() <= RECORD_BYTES_MAX:
                 return
             lines.skip()
-            yield Unreadable(line, _why(error))
+            yield Unreadable(line, _TOO_LONG if lines.cut else _why(error))
             continue
         if cells:
             yield Record(line, cells)

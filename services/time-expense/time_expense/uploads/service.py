@@ -38,7 +38,7 @@ async def store(session: AsyncSession, limits: Limits, job_id: UUID, stream: Asy
     if held:
         await queries.add(session, job_id, pieces, bytes(held))
     if not total:
-        raise Invalid.field("/", "the upload is empty")
+        raise Invalid.field("", "the upload is empty")
     return Stored(total, lines if ended else lines + 1)
 
 

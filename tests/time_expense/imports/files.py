@@ -1,0 +1,60 @@
+"""Uploads, and what became of them."""
+
+from typing import Any
+
+import httpx
+
+from tests.support.api import Api
+from tests.time_expense.work import ENTRIES, body, finish, pm
+
+CSV = {"content-type": "text/csv"}
+NDJSON = {"content-type": "application/x-ndjson"}
+COLUMNS = ("external_id", "class", "project", "task", "resource", "role", "date", "quantity", "description")
+
+
+def csv_of(*rows: dict[str, Any], columns: tuple[str, ...] = COLUMNS) -> str:
+    """A CSV with one row for each of `rows`, which replace fields of the usual entry."""
+    lines = [",".join(columns)]
+    for row in rows:
+        full = {**body(), **row}
+        lines.append(",".join(f'"{full[name]}"' if full.get(name) is not None else "" for name in columns))
+    return "\r\n".join(lines) + "\r\n"
+
+
+async def send(
+    client: Api, upload: str | bytes, state: str = "draft", *, who: httpx.AsyncClient | None = None, **headers: str
+) -> httpx.Response:
+    """Uploads, without waiting for the job."""
+    content = upload.encode() if isinstance(upload, str) else upload
+    named = {name.replace("_", "-"): value for name, value in headers.items()} or CSV
+    return await (who or pm(client)).post(
+        f"{ENTRIES}/import", params={"state": state}, content=content, headers={**CSV, **named}
+    )
+
+
+async def imported(
+    client: Api, upload: str | bytes, state: str = "draft", *, who: httpx.AsyncClient | None = None, **headers: str
+) -> dict[str, Any]:
+    """The job of an upload, when it is over."""
+    answer = await send(client, upload, state, who=who, **headers)
+    assert answer.status_code == 202, answer.text
+    assert answer.headers["location"] == f"/v1/jobs/{answer.json()['id']}"
+    await finish(client.runtime)
+    return await job_of(client, answer.json()["id"])
+
+
+async def job_of(client: Api, job_id: str) -> dict[str, Any]:
+    found: dict[str, Any] = (await pm(client).get(f"/v1/jobs/{job_id}")).json()
+    return found
+
+
+async def problems_of(client: Api, job: dict[str, Any]) -> list[tuple[int, str | None, str]]:
+    """Line, external_id and reason of each row that did nothing."""
+    items = (await pm(client).get(f"/v1/jobs/{job['id']}/problems?limit=1000")).json()["items"]
+    return [(item["row"], item["external_id"], item["reason"]) for item in items]
+
+
+async def entries_of(client: Api) -> dict[str, dict[str, Any]]:
+    """All entries by external_id."""
+    items = (await pm(client).get(f"{ENTRIES}?limit=1000")).json()["items"]
+    return {item["external_id"]: item for item in items}

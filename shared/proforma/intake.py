@@ -87,7 +87,11 @@ class Intake:
                 if await self._move(session, position, read_from, [record]):
                     await dead_letters.keep(session, self._context, self._group, record, error)
             MESSAGES.labels(record.topic, record.type or "", "dead_letter").inc()
-            log.error("consumer.dead_letter", topic=record.topic, offset=record.offset, reason=str(error)[:500])
+            log.error(
+                "consumer.dead_letter", topic=record.topic, partition=record.partition, offset=record.offset,
+                event_id=record.header("ce_id"), event_type=record.type, reason=str(error)[:500],
+                request_id=record.header("x-request-id"),
+            )  # fmt: skip
 
     async def _apply(self, session: AsyncSession, position: Position, read_from: int, batch: Sequence[Record]) -> None:
         batch = await self._move(session, position, read_from, batch)

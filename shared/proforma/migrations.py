@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from proforma.db import Database, fetch_value
 
 _CHECK_S = 2
-_LOCK = 0x6D696772  # "migr"
+LOCK = 0x6D696772  # "migr"
 
 KERNEL = """
 create table database_identity (
@@ -222,7 +222,7 @@ async def upgrade(url: str, folder: Path, service_login: str) -> None:
     engine = create_async_engine(url.replace("postgresql://", "postgresql+asyncpg://", 1), poolclass=pool.NullPool)
     try:
         async with engine.connect() as connection:
-            await connection.execute(text(f"select pg_advisory_lock({_LOCK})"))
+            await connection.execute(text(f"select pg_advisory_lock({LOCK})"))
             await connection.execute(
                 text("select set_config('proforma.service_login', :login, false)"), {"login": service_login}
             )

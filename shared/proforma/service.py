@@ -47,6 +47,8 @@ class Service:
         except ValidationError as error:
             what = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
             self._refuse(what)
+        if command == "migrate" and settings.migration_database_url is None:
+            self._refuse("set PROFORMA_MIGRATION_DATABASE_URL, the login that owns the tables")
         configure_logging(self.name, settings.log_level)
         if command == "migrate":
             self._migrate(settings)
@@ -57,10 +59,8 @@ class Service:
             self._serve(settings)
 
     def _migrate(self, settings: ServiceSettings) -> None:
-        if settings.migration_database_url is None:
-            self._refuse("set PROFORMA_MIGRATION_DATABASE_URL, the login that owns the tables")
         login = unquote(urlsplit(settings.database_url).username or "")
-        asyncio.run(upgrade(settings.migration_database_url, self.migrations, login))
+        asyncio.run(upgrade(settings.migration_database_url or "", self.migrations, login))
 
     def _serve(self, settings: ServiceSettings) -> None:
         uvicorn.run(

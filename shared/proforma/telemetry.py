@@ -62,18 +62,24 @@ def configure_logging(service: str, level: str) -> None:
     for noisy in ("aiokafka", "uvicorn.access", "uvicorn.error", "alembic", "asyncio", "httpx"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            # Without the variables of each frame: they hold passwords, tokens and what customers pay.
-            structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False)),
-            structlog.processors.JSONRenderer(default=str),
-        ],
+        processors=processors(),
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(service=service)
+
+
+def processors() -> list[structlog.typing.Processor]:
+    """What makes a JSON line of a log call."""
+    # Without the variables of each frame: they hold passwords, tokens and what customers pay.
+    tracebacks = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.ExceptionRenderer(tracebacks),
+        structlog.processors.JSONRenderer(default=str),
+    ]
 
 
 @contextmanager

@@ -10,10 +10,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from proforma.auth import Verifier
 from proforma.errors import Unauthenticated, Unavailable
@@ -153,13 +153,9 @@ class Provider:
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         self.asked += 1
-        algorithms: dict[str, Any] = {
-            "RSAPrivateKey": jwt.algorithms.RSAAlgorithm,
-            "ECPrivateKey": jwt.algorithms.ECAlgorithm,
-        }
         found = []
         for key_id, key in self.keys.items():
-            algorithm = next(one for name, one in algorithms.items() if name in type(key).__name__)
+            algorithm = RSAAlgorithm if isinstance(key, rsa.RSAPrivateKey) else ECAlgorithm
             found.append({**algorithm.to_jwk(key.public_key(), as_dict=True), "kid": key_id})
         body = b"oops" if self.broken else json.dumps({"keys": found}).encode()
         status = b"500 Internal Server Error" if self.broken else b"200 OK"

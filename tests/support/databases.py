@@ -4,8 +4,10 @@ import asyncio
 import importlib
 import uuid
 from dataclasses import dataclass
+from pathlib import Path
 
 import asyncpg
+from sqlmodel import SQLModel
 
 from local.databases import with_database, with_login
 from proforma.migrations import upgrade
@@ -31,11 +33,25 @@ def service_named(name: str) -> Service:
     return service
 
 
+def base_of(name: str) -> type[SQLModel]:
+    """The class that all of the service's tables derive from, with every noun's tables loaded."""
+    service_named(name)
+    package = PACKAGES[name]
+    if name != "probe":
+        root = Path(importlib.import_module(package).__path__[0])
+        for file in sorted(root.rglob("tables.py")):
+            importlib.import_module(".".join([package, *file.relative_to(root).with_suffix("").parts]))
+    module = importlib.import_module(package if name == "probe" else f"{package}.base")
+    base: type[SQLModel] = module.Base
+    return base
+
+
 @dataclass(frozen=True)
 class TestDatabase:
     """One clone: the service's own login, which owns nothing, and the login that runs migrations."""
 
     name: str
+    login: str
     url: str
     owner_url: str
 
@@ -94,6 +110,7 @@ class Databases:
     def _database(self, name: str, login: str) -> TestDatabase:
         return TestDatabase(
             name,
+            login,
             with_login(self._url, name, login, _PASSWORD),
             with_login(self._url, name, f"{login}_owner", _PASSWORD),
         )

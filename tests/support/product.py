@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,13 +87,12 @@ class Product:
                 for topic in TOPICS
                 for number in consumer.partitions_for_topic(settings.topic_prefix + topic.name) or ()
             ]
-            # Without an assignment stop() fails inside the client.
-            consumer.assign(partitions)
 
             async def is_quiet() -> bool:
                 if not await self._sent():
                     return False
-                ends = await consumer.end_offsets(partitions)
+                async with asyncio.timeout(20):
+                    ends = await consumer.end_offsets(partitions)
                 prefix = settings.topic_prefix
                 return await self._read(
                     {(at.topic.removeprefix(prefix), at.partition): end for at, end in ends.items()}
@@ -101,7 +100,9 @@ class Product:
 
             await eventually(is_quiet, limit_s)
         finally:
-            await consumer.stop()
+            # A consumer that was never assigned anything awaits a task of its own that it has canceled.
+            with suppress(asyncio.CancelledError):
+                await consumer.stop()
 
     async def _sent(self) -> bool:
         unsent = "select count(*) from outbox where not published"

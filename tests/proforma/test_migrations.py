@@ -1,0 +1,176 @@
+"""Migrations: one at a time, by their own login, and the service can only use what they made."""
+
+import asyncio
+
+import asyncpg
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, MetaData, pool
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from proforma.db import Database
+from proforma.migrations import LOCK, newest_revision, revision_problem, split_statements, upgrade
+from tests.conftest import MakeRuntime
+from tests.support.databases import PACKAGES, Databases, base_of, service_named
+from tests.support.probe import SERVICE
+from tests.support.processes import environment, process
+from tests.support.rows import change, rows, value
+from tests.support.waits import eventually
+
+KERNEL = {
+    "outbox", "inbox", "consumed", "dead_letters", "idempotency_keys", "jobs", "job_targets", "job_problems",
+    "database_identity", "alembic_version",
+}  # fmt: skip
+
+
+async def test_a_second_migrate_waits_for_the_first(databases: Databases) -> None:
+    database = await databases.empty(SERVICE)
+    try:
+        first = await asyncpg.connect(database.owner_url)
+        await first.execute("select pg_advisory_lock($1)", LOCK)
+        second = asyncio.create_task(upgrade(database.owner_url, SERVICE.migrations, database.login))
+        waiting = "select count(*) from pg_locks where locktype = 'advisory' and not granted and pid in (select pid from pg_stat_activity where datname = current_database())"  # noqa: E501
+
+        async def waits() -> bool:
+            return bool(await first.fetchval(waiting) == 1)
+
+        await eventually(waits)
+        assert await first.fetchval("select to_regclass('outbox')") is None
+        await first.close()
+        await second
+    finally:
+        await databases.drop(database.name)
+
+
+async def test_three_at_once_all_succeed(databases: Databases) -> None:
+    database = await databases.empty(SERVICE)
+    try:
+        await asyncio.gather(*(upgrade(database.owner_url, SERVICE.migrations, database.login) for _ in range(3)))
+        connection = await asyncpg.connect(database.url)
+        assert await connection.fetchval("select version_num from alembic_version") == "0001"
+        assert await connection.fetchval("select count(*) from database_identity") == 1
+        await connection.close()
+    finally:
+        await databases.drop(database.name)
+
+
+async def test_the_command_migrates_and_can_be_repeated(make_runtime: MakeRuntime, databases: Databases) -> None:
+    database = await databases.empty(SERVICE)
+    env = environment(
+        await make_runtime("probe"), PROFORMA_DATABASE_URL=database.url,
+        PROFORMA_MIGRATION_DATABASE_URL=database.owner_url,
+    )  # fmt: skip
+    try:
+        async with process("tests.support.probe", "migrate", env) as first:
+            assert await first.ended() == 0, first.output
+        async with process("tests.support.probe", "migrate", env) as again:
+            assert await again.ended() == 0, again.output
+        connection = await asyncpg.connect(database.url)
+        assert await connection.fetchval("select count(*) from outbox") == 0
+        await connection.close()
+    finally:
+        await databases.drop(database.name)
+
+
+async def test_a_fresh_database_is_not_ready(databases: Databases, make_runtime: MakeRuntime) -> None:
+    runtime = await make_runtime("probe")
+    assert await revision_problem(runtime.database, SERVICE.migrations) is None
+    empty = await databases.empty(SERVICE)
+    unmigrated = Database(runtime.settings.model_copy(update={"database_url": empty.url}), "test")
+    try:
+        assert await revision_problem(unmigrated, SERVICE.migrations) == (
+            "at revision None, this release needs 0001: run migrate"
+        )
+    finally:
+        await unmigrated.close()
+        await databases.drop(empty.name)
+    assert newest_revision(SERVICE.migrations) == "0001"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "drop table outbox",
+        "alter table outbox disable trigger all",
+        "create table mine (id int)",
+        "truncate inbox",
+        "update alembic_version set version_num = 'x'",
+        "alter table jobs add column x int",
+        "update database_identity set origin = gen_random_uuid()",
+    ],
+)
+async def test_the_services_login_owns_nothing(make_runtime: MakeRuntime, statement: str) -> None:
+    runtime = await make_runtime("probe")
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await change(runtime, statement)
+
+
+def test_scripts_are_cut_at_semicolons_outside_of_bodies() -> None:
+    script = """
+    -- a comment; with a semicolon
+    create table a (id int);
+    create function f() returns int language plpgsql as $$ begin return 1; end; $$;
+    insert into a values (1);
+    """
+    statements = split_statements(script)
+    assert len(statements) == 3
+    assert "return 1; end;" in statements[1]
+    assert split_statements("  ;; ") == []
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+async def test_table_classes_equal_the_migrations(make_runtime: MakeRuntime, name: str) -> None:
+    """What SQLModel believes and what the hand-written SQL made; the kernel's own tables have no classes."""
+    runtime = await make_runtime(name)
+    metadata = base_of(name).metadata
+    assert metadata.tables
+    engine = create_async_engine(
+        runtime.settings.database_url.replace("postgresql://", "postgresql+asyncpg://"), poolclass=pool.NullPool
+    )
+    try:
+        async with engine.connect() as connection:
+            assert await connection.run_sync(differences, metadata) == []
+    finally:
+        await engine.dispose()
+
+
+def differences(connection: Connection, metadata: MetaData) -> list[object]:
+    def is_ours(one: object, name: str | None, kind: str, reflected: bool, other: object) -> bool:
+        # Indexes and checks belong to the migrations alone: the classes are for reading and writing rows.
+        return kind in {"table", "column"} and not (kind == "table" and reflected and name in KERNEL)
+
+    options = {"compare_type": True, "include_object": is_ours}
+    context = MigrationContext.configure(connection, opts=options)
+    return [one for one in compare_metadata(context, metadata) if not is_about_constraints(one)]
+
+
+def is_about_constraints(difference: object) -> bool:
+    return isinstance(difference, tuple) and str(difference[0]).endswith(("_constraint", "_index", "_fk"))
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+async def test_every_table_of_a_service_can_be_read_by_its_login(make_runtime: MakeRuntime, name: str) -> None:
+    runtime = await make_runtime(name)
+    tables = await rows(
+        runtime,
+        "select c.relname as name from pg_class c join pg_namespace n on n.oid = c.relnamespace"
+        " where n.nspname = 'public' and c.relkind in ('r', 'v') order by 1",
+    )
+    assert KERNEL | {"waiting", "kernel_waiting"} <= {row["name"] for row in tables}
+    for row in tables:
+        assert await value(runtime, f'select count(*) from "{row["name"]}"') >= 0
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+async def test_what_waits_has_the_columns_of_the_api(make_runtime: MakeRuntime, name: str) -> None:
+    runtime = await make_runtime(name)
+    columns = await rows(
+        runtime,
+        "select a.attname::text as name, format_type(a.atttypid, a.atttypmod) as type from pg_attribute a"
+        " where a.attrelid = 'waiting'::regclass and a.attnum > 0 order by a.attnum",
+    )
+    assert [(column["name"], column["type"]) for column in columns] == [
+        ("kind", "text"), ("id", "text"), ("since", "timestamp with time zone"), ("detail", "text"),
+    ]  # fmt: skip
+    assert service_named(name).name == name

@@ -45,7 +45,7 @@ async def assert_totals(desk: Desk, invoice_id: UUID, items: list[ClaimedItem]) 
 
 
 @settings(
-    max_examples=15,
+    max_examples=8,
     deadline=None,
     # Shrinking would replay hundreds of drafts; an example is small enough to read as it is.
     phases=[Phase.explicit, Phase.generate],

@@ -1,0 +1,77 @@
+"""The tables as the migrations make them: those of the classes, no more, with the rights that they need."""
+
+from collections.abc import Awaitable, Callable
+
+import asyncpg
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection
+
+from proforma.db import execute, fetch_value
+from proforma.runtime import Runtime
+from tests.support.api import Api
+from tests.time_expense.work import ENTRIES, made, pm
+from time_expense.base import Base
+
+OWN = {"entries", "entry_history", "upload_pieces"}
+
+
+@pytest.fixture
+async def runtime(make_runtime: Callable[[str], Awaitable[Runtime]]) -> Runtime:
+    return await make_runtime("time-expense")
+
+
+def compared(connection: Connection) -> list[object]:
+    def ours(name: str | None, kind: str, parents: object) -> bool:
+        return kind != "table" or name in OWN
+
+    context = MigrationContext.configure(connection, opts={"compare_type": True, "include_name": ours})
+    return list(compare_metadata(context, Base.metadata))
+
+
+async def test_the_classes_say_what_the_migrations_make(runtime: Runtime) -> None:
+    assert set(Base.metadata.tables) == OWN
+    async with runtime.database.engine.connect() as connection:
+        assert await connection.run_sync(compared) == []
+
+
+async def test_history_cannot_be_changed_by_the_service(api: Callable[[str], Awaitable[Api]]) -> None:
+    client = await api("time-expense")
+    [entry] = await made(client)
+    for statement in ("update entry_history set by = 'eve'", "delete from entry_history", "drop table entry_history"):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            async with client.runtime.database.transaction() as session:
+                await execute(session, statement)
+    history = (await pm(client).get(f"{ENTRIES}/{entry['id']}/history")).json()["items"]
+    assert [row["by"] for row in history] == ["ada"]
+
+
+async def test_the_database_itself_holds_what_an_entry_is(api: Callable[[str], Awaitable[Api]]) -> None:
+    client = await api("time-expense")
+    await made(client)
+    for broken in (
+        "quantity = 24.01",
+        "quantity = 0",
+        "role = null",
+        "class = 'expense'",
+        "status = 'submitted'",
+        "status = 'approved', submitted_by = 'a', decided_by = 'b'",
+        "status = 'approved', submitted_by = 'a', decided_by = 'b', billable_quantity = 8",
+        "status = 'rejected', submitted_by = 'a'",
+        "billable_quantity = 8",
+        "billing_type = 'free'",
+    ):
+        with pytest.raises(asyncpg.CheckViolationError):
+            async with client.runtime.database.transaction() as session:
+                await execute(session, f"update entries set {broken}")
+
+
+async def test_what_waits_here_is_what_waits_in_every_service(runtime: Runtime) -> None:
+    async with runtime.database.transaction() as session:
+        await execute(
+            session,
+            "insert into jobs (id, kind, status, params, created_by, created_at, progressed_at)"
+            " values (gen_random_uuid(), 'entries.import', 'queued', '{}', 'pm', now(), now())",
+        )
+        assert await fetch_value(session, "select string_agg(kind, ',') from waiting") == "job"

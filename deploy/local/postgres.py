@@ -221,10 +221,9 @@ class Postgres:
 
     def _ready(self) -> bool:
         try:
-            lines = (self.data / "postmaster.pid").read_text().splitlines()
+            return (self.data / "postmaster.pid").read_text().split()[-1:] == ["ready"]
         except OSError:
             return False
-        return lines[-1].strip() == "ready"
 
     def _wait_for_answer(self) -> None:
         """Wait for an answer to a query: recovery after a hard stop refuses connections for a while."""

@@ -87,8 +87,11 @@ def test_closed_folders_above_are_no_obstacle(tmp_path: Path, monkeypatch: pytes
     # As root the server runs as another user, who could not even find its own program below root's home.
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
-    shutil.copytree(postgres.BINARIES.parent, closed / "pginstall", symlinks=True)
-    monkeypatch.setattr(postgres, "BINARIES", closed / "pginstall" / "bin")
+    package, installed = postgres.BINARIES.parents[1], postgres.BINARIES.parent.name
+    shutil.copytree(package / installed, closed / package.name / installed, symlinks=True)
+    # Its libraries are found by the way from its program.
+    shutil.copytree(package.with_suffix(".libs"), closed / f"{package.name}.libs")
+    monkeypatch.setattr(postgres, "BINARIES", closed / package.name / installed / "bin")
     server = Postgres(closed / "postgres", durable=False, die_with_parent=True)
     try:
         assert blocking(_run(server.start(), "SELECT 1")) == 1

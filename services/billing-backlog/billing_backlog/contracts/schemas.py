@@ -21,7 +21,13 @@ SalesLists = Annotated[
     ),
 ]
 CostList = Annotated[UUID | None, Field(description="A price list of kind cost, in any currency.")]
-EndDate = Annotated[date | None, Field(description="The last day of work that is billed.", examples=["2026-12-31"])]
+EndDate = Annotated[
+    date | None,
+    Field(
+        description="Kept with the contract. It holds no work back: validity of lines and cut-offs do.",
+        examples=["2026-12-31"],
+    ),
+]
 Zone = Annotated[TimeZone, Field(description="IANA name: decides what day it is.", examples=["Europe/Berlin"])]
 
 

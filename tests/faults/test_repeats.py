@@ -32,7 +32,7 @@ async def _play(product: Product, entries: int) -> None:
     await product.call(
         "invoicing", "POST", f"/v1/invoices/{discarded['id']}/discard", "biller", headers={"If-Match": "*"}, json={}
     )
-    await main_job.confirm(product, [one for one in await product.all("invoicing", "/v1/invoices", status="draft")])
+    await main_job.confirm(product, await product.all("invoicing", "/v1/invoices", status="draft"))
     await product.quiet()
     assert (await main_job.check_ledger(product))["violations"] == []
 

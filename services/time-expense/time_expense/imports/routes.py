@@ -27,14 +27,15 @@ te-1,time,P-100,design,ada,consultant,2026-03-02,8.00
 """
 _NDJSON = (
     '{"external_id": "te-1", "class": "time", "project": "P-100", "resource": "ada", "role": "consultant",'
-    ' "date": "2026-03-02", "quantity": "8.00"}\n'
+    ' "date": "2026-03-02", "quantity": "8.00"}'
 )
 _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
             "text/csv": {"schema": {"type": "string"}, "example": _CSV},
-            "application/x-ndjson": {"schema": {"type": "string"}, "example": _NDJSON},
+            # In words: what checks an API by its examples knows no form of this media type to send one in.
+            "application/x-ndjson": {"schema": {"type": "string", "description": f"A JSON object per line: {_NDJSON}"}},
         },
     }
 }

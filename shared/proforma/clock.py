@@ -54,9 +54,9 @@ def day_begins(day: date, zone: str) -> datetime:
     """
     try:
         rules = ZoneInfo(zone)
-    except (KeyError, OSError) as error:
-        # "Europe" is a folder of the zone files: its OSError would look like a database that is away.
-        raise ValueError(f"{zone!r} is not a time zone") from error
+    except (KeyError, OSError):
+        # "Europe" is a folder of the zone files: its OSError, even as a cause, would look like a database that is away.
+        raise ValueError(f"{zone!r} is not a time zone") from None
     # fold=0 reads a skipped time with the offset before the change: that is the instant of the change itself.
     return datetime.combine(day, time.min, tzinfo=rules).astimezone(UTC)
 

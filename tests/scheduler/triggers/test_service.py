@@ -185,7 +185,8 @@ async def test_two_loops_wake_at_the_day_and_publish_once(runtime: Runtime, cloc
         stop.set()
         async with asyncio.timeout(10):
             await asyncio.gather(*loops)
-    assert await published(runtime) == [(str(second.id), "2026-03-02"), (str(first.id), "2026-03-03")]
+    # A loop whose first look came late may have found the first line due before the second one came.
+    assert sorted(await published(runtime)) == sorted([(str(second.id), "2026-03-02"), (str(first.id), "2026-03-03")])
 
 
 async def test_a_loop_finds_its_way_back_when_its_connection_is_cut(runtime: Runtime, clock: SetClock) -> None:

@@ -11,7 +11,7 @@ import httpx
 
 STACK_FILE = Path(".proforma/stack.json")
 WAIT_SECONDS = 120
-POLL_SECONDS = 0.1
+POLL_SECONDS = 0.2
 PAGE = 1_000
 
 

@@ -38,6 +38,7 @@ SUPERUSER = "postgres"
 UNPRIVILEGED = "nobody"
 START_SECONDS = 120
 STOP_SECONDS = 30
+CONNECT_SECONDS = 5
 BIND_ATTEMPTS = 3
 
 Result = TypeVar("Result")
@@ -232,15 +233,17 @@ class Postgres:
 
 
 async def answers(url: str) -> bool:
-    """Whether the database at `url` answers a query."""
+    """Whether the database at `url` answers a query. A refused login is an error: it does not get better by waiting."""
     try:
-        connection = await asyncpg.connect(url, timeout=5)
-    except (OSError, asyncpg.PostgresError, TimeoutError):
+        connection = await asyncpg.connect(url, timeout=CONNECT_SECONDS)
+        try:
+            return bool(await connection.fetchval("SELECT 1", timeout=CONNECT_SECONDS) == 1)
+        finally:
+            await connection.close(timeout=CONNECT_SECONDS)
+    except asyncpg.InvalidAuthorizationSpecificationError as error:
+        raise LocalError(f"PostgreSQL refuses the login: {error}") from error
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
         return False
-    try:
-        return bool(await connection.fetchval("SELECT 1") == 1)
-    finally:
-        await connection.close()
 
 
 def blocking(work: Coroutine[Any, Any, Result]) -> Result:

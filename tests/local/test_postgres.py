@@ -13,7 +13,6 @@ from local import postgres
 from local.postgres import Postgres, answers, blocking
 from local.processes import LocalError, Running
 
-
 # One server for all, because making one costs more than these tests do.
 pytestmark = pytest.mark.xdist_group("postgres")
 

@@ -209,6 +209,7 @@ def run_env(metadata: MetaData) -> None:
 
 
 def alembic_config(folder: Path) -> Config:
+    """Alembic's own settings for one service's history; it has no ini file."""
     config = Config()
     config.set_main_option("script_location", str(folder))
     return config

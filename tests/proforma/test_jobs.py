@@ -2,9 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
-from datetime import timedelta
-from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -12,79 +9,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from proforma import jobs
 from proforma.bodies import JobOut
-from proforma.clock import SetClock
 from proforma.context import Context, Principal
-from proforma.db import execute, fetch
+from proforma.db import execute
 from proforma.errors import BrokenRule
-from proforma.jobs import Job, JobKind, JobProblem, JobRunner, Step
+from proforma.jobs import Job, Step
 from proforma.runtime import Runtime
 from proforma.telemetry import current_trace
 from tests.conftest import MakeApi, MakeRuntime
-from tests.support.rows import change, rows, value
+from tests.proforma.marking import Marking, has_ended, marks, prepared, runner_of, shown, start
+from tests.support.rows import change, value
 from tests.support.waits import eventually, running
-
-PLAN = """
-insert into job_targets (job_id, n, target_id)
-select $1, row_number() over (order by event_id), event_id from effects where value = $2
-"""
-MARK = """
-update effects set value = value || '+' where event_id in (
-  select target_id from job_targets where job_id = $1 and n > $2 and n <= $3) returning event_id
-"""
-
-
-class Marking:
-    """Adds a plus sign to every effect of a value, two a step: done twice would show as two signs."""
-
-    name = "mark"
-
-    def __init__(self) -> None:
-        self.steps = 0
-        self.seen: list[Context] = []
-        self.before_step = asyncio.Event()
-        self.before_step.set()
-        self.begun = asyncio.Event()
-
-    async def plan(self, session: AsyncSession, _: Context, job: Job) -> int | None:
-        return await execute(session, PLAN, job.id, job.params["value"])
-
-    async def step(self, session: AsyncSession, context: Context, job: Job) -> Step:
-        self.begun.set()
-        await self.before_step.wait()
-        self.steps += 1
-        self.seen.append(context)
-        at = job.state.get("at", 0)
-        marked = await fetch(session, MARK, job.id, at, at + 2)
-        problems = [JobProblem("not_ready", "is odd", target_id=row["event_id"], row=at + 1) for row in marked[:1]]
-        return Step(
-            done=len(marked), problems=problems, state={"at": at + 2}, finished=at + 2 >= (job.total or 0),
-            result={"marked": at + len(marked)},
-        )  # fmt: skip
-
-
-async def prepared(make_runtime: MakeRuntime, count: int = 5, **settings: Any) -> Runtime:
-    runtime = await make_runtime("probe", **settings)
-    for _ in range(count):
-        await change(runtime, "insert into effects values ($1, 'k', 'x')", uuid4())
-    return runtime
-
-
-async def start(runtime: Runtime, kind: str = "mark", params: Mapping[str, Any] | None = None) -> JobOut:
-    async with runtime.database.transaction() as session:
-        return await jobs.start(session, runtime.context("ada"), kind, params or {"value": "x"})
-
-
-async def shown(runtime: Runtime, job_id: UUID) -> JobOut:
-    async with runtime.database.transaction() as session:
-        return await jobs.show(session, job_id)
-
-
-def runner_of(runtime: Runtime, *kinds: JobKind) -> JobRunner:
-    return JobRunner(runtime.database, runtime.context(), kinds)
-
-
-async def marks(runtime: Runtime) -> list[str]:
-    return [row["value"] for row in await rows(runtime, "select value from effects order by value")]
 
 
 async def test_a_job_is_planned_stepped_and_finished(make_runtime: MakeRuntime) -> None:
@@ -114,88 +48,6 @@ async def test_what_matches_after_the_plan_is_not_the_jobs(make_runtime: MakeRun
         kind.before_step.set()
         await eventually(lambda: has_ended(runtime, job.id))
     assert sorted(await marks(runtime)) == ["x", "x+", "x+", "x+", "x+"]
-
-
-async def has_ended(runtime: Runtime, job_id: UUID) -> bool:
-    return (await shown(runtime, job_id)).finished_at is not None
-
-
-async def test_a_stop_ends_behind_the_step_in_hand_and_another_goes_on_at_once(make_runtime: MakeRuntime) -> None:
-    runtime = await prepared(make_runtime)
-    job = await start(runtime)
-    kind = Marking()
-    kind.before_step.clear()
-    async with running(runner_of(runtime, kind)) as stop:
-        await kind.begun.wait()
-        stop.set()
-        kind.before_step.set()
-    halfway = await shown(runtime, job.id)
-    assert (halfway.status, halfway.done) == ("running", 2)
-    # Without moving the clock: the lease was given back.
-    assert await runner_of(runtime, Marking()).run_next(asyncio.Event())
-    assert (await shown(runtime, job.id)).status == "succeeded"
-    assert await marks(runtime) == ["x+"] * 5
-
-
-async def test_a_killed_workers_job_goes_on_where_it_was_when_the_lease_is_over(
-    make_runtime: MakeRuntime, clock: SetClock
-) -> None:
-    runtime = await prepared(make_runtime)
-    job = await start(runtime)
-    kind = Marking()
-    working = asyncio.create_task(runner_of(runtime, kind).run_next(asyncio.Event()))
-    await eventually(lambda: value(runtime, "select done = 2 from jobs"))
-    kind.before_step.clear()
-    await eventually(lambda: is_locked(runtime))
-    working.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await working
-    kind.before_step.set()
-    assert not await runner_of(runtime, Marking()).run_next(asyncio.Event())
-    clock.advance(timedelta(seconds=31))
-    assert await runner_of(runtime, Marking()).run_next(asyncio.Event())
-    done = await shown(runtime, job.id)
-    assert (done.status, done.done) == ("succeeded", 5)
-    assert await marks(runtime) == ["x+"] * 5
-
-
-async def is_locked(runtime: Runtime) -> bool:
-    return not await rows(runtime, "select 1 from jobs for update skip locked")
-
-
-async def test_a_worker_frozen_past_its_lease_writes_nothing_more(make_runtime: MakeRuntime, clock: SetClock) -> None:
-    runtime = await prepared(make_runtime)
-    job = await start(runtime)
-    frozen, other = runner_of(runtime, Marking()), runner_of(runtime, Marking())
-    now = clock.now()
-    async with runtime.database.transaction() as session:
-        (row,) = await fetch(session, jobs.TAKE, frozen._me, now + timedelta(seconds=30), now)
-    assert row["id"] == job.id
-    clock.advance(timedelta(seconds=31))
-    stop = asyncio.Event()
-    stop.set()
-    # The other one takes the job and is stopped before its first step: the job is its own now.
-    async with runtime.database.transaction() as session:
-        await fetch(session, jobs.TAKE, other._me, clock.now() + timedelta(seconds=30), clock.now())
-    await frozen._work(job.id, asyncio.Event())
-    assert await marks(runtime) == ["x"] * 5
-    assert (await shown(runtime, job.id)).done == 0
-    assert await value(runtime, "select lease_owner from jobs") == other._me
-    await other._work(job.id, asyncio.Event())
-    assert await marks(runtime) == ["x+"] * 5
-
-
-async def test_two_workers_never_have_the_same_job(make_runtime: MakeRuntime) -> None:
-    runtime = await prepared(make_runtime, 0, pool_size=8)
-    for job in range(6):
-        for _ in range(7):
-            await change(runtime, "insert into effects values ($1, 'k', $2)", uuid4(), f"job {job} ")
-        await start(runtime, params={"value": f"job {job} "})
-    runners = [runner_of(runtime, Marking()) for _ in range(3)]
-    async with running(runners[0]), running(runners[1]), running(runners[2]):
-        await eventually(lambda: value(runtime, "select bool_and(status = 'succeeded') from jobs"))
-    assert await value(runtime, "select sum(done) from jobs") == 42
-    assert await marks(runtime) == [f"job {job} +" for job in range(6) for _ in range(7)]
 
 
 async def test_a_running_job_is_canceled_behind_the_step_in_hand(make_runtime: MakeRuntime) -> None:

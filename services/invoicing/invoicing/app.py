@@ -21,7 +21,9 @@ reviewed. Removing, dropping and discarding give items back to the billing backl
 ASKS = {"posting_pending": ask_again}
 
 
+ROUTERS = [invoices, documents, details, claims, confirmation, *admin_routers(HANDLERS, ASKS)]
+
+
 def build_app(runtime: Runtime) -> FastAPI:
     """The app with every route of the service."""
-    nouns = [invoices, documents, details, claims, confirmation]
-    return create_app(runtime, [*nouns, *admin_routers(HANDLERS, ASKS)], "Proforma invoicing", DESCRIPTION)
+    return create_app(runtime, ROUTERS, "Proforma invoicing", DESCRIPTION)

@@ -74,6 +74,16 @@ async def test_a_draft_whose_only_claim_is_dropped_has_nothing_to_confirm(desk: 
     assert (await desk.show(claim.id))["details"] == 1
 
 
+async def test_a_dropped_claim_that_is_told_again_is_answered_again(desk: Desk) -> None:
+    first, second = await two_claims(desk)
+    await drop(desk, second, first.id)
+    before = await desk.show(first.id)
+    await desk.deliver(*second.chunks())
+    assert await desk.show(first.id) == before
+    told, again = await desk.said("invoice.claim-dropped")
+    assert (again["claim_id"], again["invoice_id"]) == (told["claim_id"], told["invoice_id"])
+
+
 async def test_a_claim_is_dropped_once(desk: Desk) -> None:
     first, second = await two_claims(desk)
     assert (await drop(desk, first, first.id)).status_code == 200

@@ -105,6 +105,35 @@ async def test_the_same_event_twice_changes_nothing(desk: Desk) -> None:
     assert before["details"] == 3
 
 
+async def test_a_claim_that_is_told_again_is_answered_again(desk: Desk) -> None:
+    claim = claiming(3)
+    first, second = claim.chunks(2)
+    await desk.deliver(first, first)
+    assert await desk.said("invoice.drafted") == []
+    await desk.deliver(second)
+    before = await desk.show(claim.id)
+    # The answer may have got lost: billing-backlog asks by telling the claim again, under new event ids.
+    await desk.deliver(first, second)
+    assert await desk.show(claim.id) == before
+    said = await desk.said("invoice.drafted")
+    assert len(said) == 2
+    assert said[0] == said[1]
+    await desk.confirm(before)
+    await desk.deliver(first)
+    assert (await desk.said("invoice.drafted"))[2] == said[0]
+
+
+async def test_a_claim_that_joins_a_draft_in_building_is_answered_when_all_is_in(desk: Desk) -> None:
+    first = claiming(1)
+    second = first.again().with_items(item(first.lines[0]), item(first.lines[0]))
+    one, two = second.chunks(1)
+    await desk.deliver(*first.chunks())
+    await desk.deliver(one, *first.chunks())
+    assert len(await desk.said("invoice.drafted")) == 1
+    await desk.deliver(two)
+    assert [len(body["claims"]) for body in await desk.said("invoice.drafted")] == [1, 2]
+
+
 async def test_a_second_claim_joins_the_draft_and_takes_it_out_of_review(desk: Desk) -> None:
     first = claiming(2)
     await desk.deliver(*first.chunks())

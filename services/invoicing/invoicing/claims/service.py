@@ -32,6 +32,8 @@ async def lock_runs(session: AsyncSession, run_ids: Collection[UUID]) -> None:
 
 async def drafted(session: AsyncSession, context: Context, invoice_ids: Collection[UUID]) -> list[InvoiceDrafted]:
     """What to say of drafts that are whole; one without a live claim is nobody's news."""
+    if not invoice_ids:
+        return []
     headers, claims = await queries.drafted(session, invoice_ids)
     return [
         InvoiceDrafted(
@@ -84,7 +86,7 @@ async def drop_unseen(
     known = await queries.find(session, claim_id)
     if known is None:
         await queries.bury(session, context, claim_id, run_id, contract_id)
-        await emit(session, context, [_claim_dropped(context, None, contract_id, claim_id)])
+        await emit(session, context, [claim_dropped(context, None, contract_id, claim_id)])
     elif known["invoice_id"] is not None:
         invoice = await invoices.lock(session, known["invoice_id"])
         claim = (await queries.lock(session, [claim_id]))[claim_id]
@@ -131,13 +133,14 @@ async def _drop(
     await invoices.change(session, context, [Change(invoice.id, "building" if waits else "draft", sums)])
     before = {"claim_id": claim["id"], "details": -sums.details, "chargeable": -sums.chargeable}
     await invoices.remember(session, context, [Happened(invoice.id, "claim_dropped", before, reason=reason)])
-    events: list[Event] = [_claim_dropped(context, invoice.id, invoice.contract_id, claim["id"])]
+    events: list[Event] = [claim_dropped(context, invoice.id, invoice.contract_id, claim["id"])]
     if invoice.status == "building" and not waits:
         events.extend(await drafted(session, context, [invoice.id]))
     await emit(session, context, events)
 
 
-def _claim_dropped(context: Context, invoice_id: UUID | None, contract_id: UUID, claim_id: UUID) -> ClaimDropped:
+def claim_dropped(context: Context, invoice_id: UUID | None, contract_id: UUID, claim_id: UUID) -> ClaimDropped:
+    """What to say of a claim that is off its draft, or that never came on one."""
     return ClaimDropped(
         invoice_id=invoice_id,
         contract_id=contract_id,

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from invoicing.claims import queries as claims
-from invoicing.claims.service import drafted, lock_runs
+from invoicing.claims.service import claim_dropped, drafted, lock_runs
 from invoicing.details import queries as details
 from invoicing.details.queries import LineKey, NewLine
 from invoicing.details.rules import Figures
@@ -26,7 +26,7 @@ Row = Mapping[str, Any]
 
 
 async def take_chunks(session: AsyncSession, context: Context, chunks: Sequence[ItemsClaimed]) -> None:
-    """Puts the items of chunks on their runs' drafts; a chunk that is in, or whose claim is dropped, does nothing.
+    """Puts the items of chunks on their runs' drafts; a chunk that is in, or whose claim is dropped, changes nothing.
 
     Locks run, invoice, claim, in this order, as everything here does. Raises BrokenRule when a chunk cannot be true.
     """
@@ -36,12 +36,12 @@ async def take_chunks(session: AsyncSession, context: Context, chunks: Sequence[
     drafts = await invoices.lock_open(session, [chunk.claim.run_id for chunk in chunks])
     known = await _known(session, context, chunks, drafts)
     fresh = await _first_time(session, context, chunks, known)
-    if not fresh:
-        return
     homes = {row["id"] for row in drafts.values()}
     if any(known[chunk.claim.id]["invoice_id"] not in homes for chunk in fresh):
         raise BrokenRule("a chunk of a claim whose invoice is not open any more")
-    await _fill(session, context, fresh, known)
+    whole = await _fill(session, context, fresh, known) if fresh else set()
+    asked = {chunk.claim.id for chunk in chunks} - {chunk.claim.id for chunk in fresh}
+    await _answer(session, context, whole, [known[claim_id] for claim_id in asked])
 
 
 def _check(chunk: ItemsClaimed) -> None:
@@ -133,10 +133,25 @@ async def _first_time(
     return [chunk for key, chunk in live.items() if key in new]
 
 
+async def _answer(session: AsyncSession, context: Context, whole: set[UUID], asked: Sequence[Row]) -> None:
+    """Says which drafts are whole now, and says again what became of claims that were told before.
+
+    Told again means asked: an answer that got lost would leave the claim waiting in the backlog for ever.
+    """
+    in_full = {row["invoice_id"] for row in asked if row["status"] == "live" and row["seen"] == row["chunks"]}
+    again = in_full - await claims.unfinished(session, in_full)
+    dropped = [
+        claim_dropped(context, row["invoice_id"], row["contract_id"], row["id"])
+        for row in asked
+        if row["status"] == "dropped"
+    ]
+    await emit(session, context, [*dropped, *await drafted(session, context, whole | again)])
+
+
 async def _fill(
     session: AsyncSession, context: Context, fresh: Sequence[ItemsClaimed], known: Mapping[UUID, Row]
-) -> None:
-    """Adds lines, details, sums and counts, and says which drafts are whole now."""
+) -> set[UUID]:
+    """Adds lines, details, sums and counts; returns the drafts that are whole now."""
     homes = {chunk.claim.id: known[chunk.claim.id]["invoice_id"] for chunk in fresh}
     by_line: dict[LineKey, Sums] = {}
     rows = [row for chunk in fresh for row in _details(context, chunk, homes[chunk.claim.id], by_line)]
@@ -161,7 +176,7 @@ async def _fill(
     joined = [Happened(homes[claim], "claim_added", after={"claim_id": claim, **count}) for claim, count in finished]
     if joined:
         await invoices.remember(session, context, joined)
-    await emit(session, context, await drafted(session, context, set(homes.values()) - waiting))
+    return set(homes.values()) - waiting
 
 
 def _lines(context: Context, fresh: Sequence[ItemsClaimed], homes: Mapping[UUID, UUID]) -> list[NewLine]:

@@ -1,9 +1,11 @@
 """The ledger check finds what breaks a law: each law is broken once, behind the service's back."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
+from billing_backlog.checks.queries import LAWS
 from billing_backlog.worker import HANDLERS, JOBS
 from proforma.jobs import JobRunner
 from proforma.runtime import Runtime
@@ -60,8 +62,6 @@ async def test_a_broken_law_is_found(law: str, make_runtime: MakeRuntime, databa
 
 
 async def test_every_law_has_its_crime() -> None:
-    from billing_backlog.checks.queries import LAWS
-
     assert list(CRIMES) == list(LAWS)
 
 
@@ -70,17 +70,16 @@ async def test_the_check_is_a_job_with_its_findings(api: MakeApi, databases: Dat
     await _scene(backlog.runtime)
     runner = JobRunner(backlog.runtime.database, backlog.runtime.context(), JOBS)
 
-    async def check() -> dict[str, object]:
+    async def check() -> Any:
         started = await backlog.as_("manager").post("/v1/ledger/check", json={})
         assert started.status_code == 202
         await runner.run_next(asyncio.Event())
-        found: dict[str, object] = (await backlog.as_("manager").get(started.headers["location"])).json()["result"]
-        return found
+        return (await backlog.as_("manager").get(started.headers["location"])).json()["result"]
 
     clean = await check()
     assert (clean["checked"], clean["violations"]) == (9, [])
     behind = await databases.superuser(backlog.runtime.database.url.rpartition("/")[2])
     await behind.execute("update items set quantity = 7 where billing_status = 'ready'")
     await behind.close()
-    (found,) = (await check())["violations"]  # type: ignore[misc]
-    assert found["law"] == "an open item shows its ledger row's figures"  # type: ignore[index]
+    (found,) = (await check())["violations"]
+    assert found["law"] == "an open item shows its ledger row's figures"

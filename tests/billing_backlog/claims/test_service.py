@@ -10,7 +10,7 @@ import pytest
 
 from billing_backlog.worker import ASKS, HANDLERS
 from proforma.clock import new_id
-from proforma.db import execute
+from proforma.db import execute, fetch
 from proforma.events.billing_backlog import ControlTotals, ItemsClaimed
 from proforma.events.invoicing import (
     ClaimCount,
@@ -97,8 +97,6 @@ async def test_chunks_end_before_they_are_too_large_for_kafka(runtime: Runtime) 
     await ready(runtime, *range(1, 401), description="ü" * 2000, external_description="ö" * 2000)
     await run(runtime)
     async with runtime.database.transaction() as session:
-        from proforma.db import fetch
-
         sizes = await fetch(session, "select octet_length(body) as n from outbox where type = $1", ItemsClaimed.TYPE)
     assert len(sizes) > 1
     assert max(row["n"] for row in sizes) <= runtime.settings.limits.chunk_bytes_max

@@ -5,8 +5,10 @@ from uuid import UUID
 
 import pytest
 
+from billing_backlog.entries import service
 from billing_backlog.worker import HANDLERS
-from proforma.events.billing_backlog import ActualsPosted
+from proforma.db import execute
+from proforma.events.billing_backlog import ActualsPosted, PostedActual
 from proforma.events.time_expense import EntriesApproved
 from tests.billing_backlog.scene import approve, contract, entry, firm, items, rows, violations
 from tests.conftest import MakeRuntime
@@ -74,7 +76,6 @@ async def test_two_workers_with_the_same_approval_post_it_once(make_runtime: Mak
     runtime = await make_runtime("billing-backlog")
     await firm(runtime)
     context = runtime.context()
-    from billing_backlog.entries import service
 
     async def one(*ns: int) -> None:
         async with runtime.database.transaction() as session:
@@ -90,8 +91,6 @@ async def test_closed_and_draft_contracts_take_no_work(make_runtime: MakeRuntime
     await firm(runtime)
     await contract(runtime, UUID(int=50), {UUID(int=51): "P2"})
     async with runtime.database.transaction() as session:
-        from proforma.db import execute
-
         await execute(session, "update contracts set status = 'closed' where id = $1", UUID(int=50))
     await approve(runtime, entry(1, project="P2"))
     (item,) = await items(runtime)
@@ -109,14 +108,8 @@ async def test_every_row_is_told_in_the_typed_form(make_runtime: MakeRuntime) ->
     for row in ledger:
         shown = told[row["id"]].model_dump(by_alias=True)
         assert {name: shown[name] for name in shown} == {name: row[name] for name in shown}
+    fields = set(PostedActual.model_json_schema(by_alias=True)["properties"])
     for one in sent:
-        assert all(str(row["contract_id"] or row["project"]) == one.key for row in one.body["actuals"])
-        assert all(
-            set(row)
-            == set(
-                ActualsPosted.model_fields["actuals"]
-                .annotation.__args__[0]
-                .model_json_schema(by_alias=True)["properties"]
-            )
-            for row in one.body["actuals"]
-        )
+        for row in one.body["actuals"]:
+            assert str(row["contract_id"] or row["project"]) == one.key
+            assert set(row) == fields

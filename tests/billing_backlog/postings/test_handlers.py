@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from billing_backlog.postings.service import confirmed
 from billing_backlog.worker import HANDLERS
 from proforma.clock import new_id
 from proforma.db import execute
@@ -57,7 +58,6 @@ async def test_chunks_shuffled_and_doubled_post_once(runtime: Runtime) -> None:
 
 async def test_two_workers_with_the_same_confirmation_post_it_once(runtime: Runtime) -> None:
     chunks = await drafted(runtime, 20, per_chunk=4)
-    from billing_backlog.postings.service import confirmed
 
     async def one(part: list[InvoiceConfirmed]) -> None:
         async with runtime.database.transaction() as session:

@@ -13,7 +13,7 @@ from billing_backlog.runs.service import create_invoice
 from billing_backlog.worker import HANDLERS
 from proforma.clock import derived_id
 from proforma.db import execute, fetch
-from proforma.events.billing_backlog import ControlTotals, ItemsClaimed
+from proforma.events.billing_backlog import ClaimedItem, ControlTotals, ItemsClaimed
 from proforma.events.invoicing import ConfirmedDetail, DetailFigures, InvoiceConfirmed
 from proforma.events.time_expense import ApprovedEntry, EntriesApproved
 from proforma.runtime import Runtime
@@ -129,25 +129,7 @@ def confirmation(
     chunks: list[ItemsClaimed], *, per_chunk: int = 500, number: str = "PF-2026-000001"
 ) -> list[InvoiceConfirmed]:
     """What invoicing says when the draft of these chunks is confirmed unchanged; the invoice has the claim's id."""
-    details = []
-    for chunk in chunks:
-        for item in chunk.items:
-            figures = DetailFigures(
-                quantity=item.quantity,
-                price=item.price,
-                amount=item.amount,
-                tax=item.tax,
-                billing_type=item.billing_type,
-            )
-            details.append(
-                ConfirmedDetail.model_validate(
-                    {
-                        "detail_id": derived_id("detail", item.id, chunk.claim.id), "item_id": item.id,
-                        "claim_id": chunk.claim.id, "source": "backlog", "class": item.item_class,
-                        "contract_line_id": item.contract_line_id, "was": figures, "now": figures,
-                    }
-                )
-            )  # fmt: skip
+    details = [_detail(chunk.claim.id, item) for chunk in chunks for item in chunk.items]
     totals = ControlTotals(
         count=len(details),
         quantity=sum((one.now.quantity for one in details), Decimal(0)),
@@ -156,17 +138,26 @@ def confirmation(
     )
     claim = chunks[0].claim
     parts = [details[at : at + per_chunk] for at in range(0, len(details), per_chunk)]
-    return [
-        InvoiceConfirmed.model_validate(
-            {
-                "invoice_id": claim.id, "number": number, "kind": "invoice", "contract_id": claim.contract_id,
-                "customer_id": claim.customer.id, "run_id": claim.run_id, "currency": claim.currency,
-                "invoice_date": claim.run_date, "accounting_date": date(2026, 3, 3), "confirmed_by": "boss",
-                "confirmed_at": AT, "totals": totals, "details": part, "chunk": n, "chunks": len(parts),
-            }
-        )
-        for n, part in enumerate(parts, 1)
-    ]  # fmt: skip
+    header = {
+        "invoice_id": claim.id, "number": number, "kind": "invoice", "contract_id": claim.contract_id,
+        "customer_id": claim.customer.id, "run_id": claim.run_id, "currency": claim.currency,
+        "invoice_date": claim.run_date, "accounting_date": date(2026, 3, 3), "confirmed_by": "boss",
+        "confirmed_at": AT, "totals": totals, "chunks": len(parts),
+    }  # fmt: skip
+    return [InvoiceConfirmed.model_validate({**header, "details": part, "chunk": n}) for n, part in enumerate(parts, 1)]
+
+
+def _detail(claim_id: UUID, item: ClaimedItem) -> ConfirmedDetail:
+    figures = DetailFigures(
+        quantity=item.quantity, price=item.price, amount=item.amount, tax=item.tax, billing_type=item.billing_type
+    )
+    return ConfirmedDetail.model_validate(
+        {
+            "detail_id": derived_id("detail", item.id, claim_id), "item_id": item.id, "claim_id": claim_id,
+            "source": "backlog", "class": item.item_class, "contract_line_id": item.contract_line_id,
+            "was": figures, "now": figures,
+        }
+    )  # fmt: skip
 
 
 async def ready(runtime: Runtime, *ns: int, **changes: Any) -> None:

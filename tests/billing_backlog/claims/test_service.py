@@ -36,8 +36,9 @@ from tests.billing_backlog.scene import (
     run,
     violations,
 )  # fmt: skip
-from tests.conftest import MakeRuntime
+from tests.conftest import MakeApi, MakeRuntime
 from tests.support.events import DeadLettered, deliver
+from tests.support.rows import change
 
 
 @pytest.fixture
@@ -110,6 +111,18 @@ async def test_what_lies_after_the_cut_off_or_in_the_future_stays(runtime: Runti
     assert await statuses(runtime) == ["on_invoice", "on_invoice", "ready", "ready"]
     await run(runtime, cut_off=date(2027, 1, 1))
     assert await statuses(runtime) == ["on_invoice", "on_invoice", "on_invoice", "ready"]
+
+
+async def test_what_lies_outside_of_the_terms_stays(runtime: Runtime, api: MakeApi) -> None:
+    for n, day in enumerate((date(2026, 2, 9), date(2026, 2, 10), date(2026, 2, 20), date(2026, 2, 21)), 1):
+        await ready(runtime, n, date=day)
+    await change(runtime, "update contract_lines set billing_start = '2026-02-10'")
+    await change(runtime, "update contracts set end_date = '2026-02-20'")
+    listed = (await (await api(runtime)).as_("biller").get("/v1/backlog")).json()["items"]
+    assert sorted(one["reasons"] for one in listed) == [[], [], ["after_contract_end"], ["before_billing_start"]]
+    made = await run(runtime)
+    assert made.lines[0].left_out == {"before_billing_start": 1, "after_contract_end": 1}
+    assert await statuses(runtime) == ["ready", "on_invoice", "on_invoice", "ready"]
 
 
 async def test_two_runs_at_once_take_each_item_once(runtime: Runtime) -> None:

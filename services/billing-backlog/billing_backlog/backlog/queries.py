@@ -18,6 +18,8 @@ REASONS = """array_remove(array[
   case when i.billing_status in ('posted', 'canceled', 'on_invoice') then i.billing_status end,
   case when i.billing_status in ('unbilled', 'ready')
         and i.date > ($1::timestamptz at time zone coalesce(c.time_zone, 'UTC'))::date then 'future_dated' end,
+  case when i.billing_status in ('unbilled', 'ready') and i.date < l.billing_start then 'before_billing_start' end,
+  case when i.billing_status in ('unbilled', 'ready') and i.date > c.end_date then 'after_contract_end' end,
   case when not i.has_cost_price and i.billing_status not in ('posted', 'canceled') then 'no_cost_price' end
 ], null)"""
 
@@ -33,6 +35,7 @@ LIST = """
 select i.*, {reasons} as reasons, coalesce(cl.invoice_id, r.invoice_id) as invoice_id
 from ({source}) i
 left join contracts c on c.id = i.contract_id
+left join contract_lines l on l.id = i.contract_line_id
 left join claims cl on cl.id = i.claim_id
 left join actuals r on i.billing_status in ('posted', 'canceled') and r.reverses = i.id
 where ($2::uuid is null or i.id > $2) {where}
@@ -91,11 +94,13 @@ async def matching(session: AsyncSession, clock: Clock, wanted: ItemFilter, most
 
 MATCHING = """
 select i.id from ({source}) i left join contracts c on c.id = i.contract_id
+left join contract_lines l on l.id = i.contract_line_id
 where $1::timestamptz is not null and $2::uuid is null {where} order by i.id limit $3
 """
 TARGETS = """
 insert into job_targets (job_id, n, target_id)
 select $2, row_number() over (order by i.contract_id, i.id), i.id
 from items i left join contracts c on c.id = i.contract_id
+left join contract_lines l on l.id = i.contract_line_id
 where $1::timestamptz is not null {where}
 """

@@ -13,8 +13,9 @@ from proforma.money import Amount, Price, SignedQuantity
 
 BillingStatus = Literal["unbilled", "ready", "on_invoice", "posted", "canceled", "cost_only"]
 ItemReason = Literal[
-    "not_ready", "no_contract_line", "no_price", "no_cost_price", "future_dated", "on_invoice", "posted", "canceled"
-]
+    "not_ready", "no_contract_line", "no_price", "no_cost_price", "future_dated", "before_billing_start",
+    "after_contract_end", "on_invoice", "posted", "canceled",
+]  # fmt: skip
 
 
 class ItemOut(Output):

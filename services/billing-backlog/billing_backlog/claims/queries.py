@@ -7,9 +7,11 @@ with wanted as (
   select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::date[]) w (claim_id, contract_id, line_id, cut_off)),
 taken as (
   update items i set billing_status = 'on_invoice', claim_id = w.claim_id, changed_by = $6, changed_at = $7
-  from wanted w
+  from wanted w join contracts c on c.id = w.contract_id join contract_lines l on l.id = w.line_id
   where i.contract_id = w.contract_id and i.contract_line_id = w.line_id
-    and i.billing_status = 'ready' and i.date <= w.cut_off and ($5::uuid[] is null or i.id = any($5))
+    and i.billing_status = 'ready' and i.date <= w.cut_off
+    and (l.billing_start is null or i.date >= l.billing_start) and (c.end_date is null or i.date <= c.end_date)
+    and ($5::uuid[] is null or i.id = any($5))
   returning i.*),
 told as (
   select claim_id, contract_line_id, date, id, amount, billing_type, json_strip_nulls(json_build_object(

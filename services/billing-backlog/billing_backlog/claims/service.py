@@ -22,10 +22,16 @@ from proforma.envelope import Outgoing
 from proforma.errors import BrokenRule, NotFound
 from proforma.events.billing_backlog import Claim, ClaimCustomer, ClaimLine, ItemsClaimed
 
+# Room in a chunk for the claim's header and the lines that it names.
+_HEADER_BYTES = 64 * 1024
+
 
 @dataclass(frozen=True, slots=True)
 class ClaimRequest:
-    """What to take for one run: ready items of these lines dated up to each line's cut-off (inclusive)."""
+    """What to take for one run: ready items of these lines dated up to each line's cut-off (inclusive).
+
+    What lies before the line's billing start or after the contract's end is not taken, whatever its status.
+    """
 
     claim_id: UUID
     run_id: UUID
@@ -51,6 +57,26 @@ async def claim(
     The caller has locked the contracts FOR UPDATE; the statement that takes the items begins after that, so what a
     biller unmarked before is not taken and what two runs want is taken once.
     """
+    chunks = await _take(session, context, requests, item_ids)
+    if not chunks:
+        return {}
+    contract_ids = [one.contract_id for one in requests]
+    taken: dict[UUID, dict[UUID, Taken]] = defaultdict(dict)
+    for row in await fetch(session, queries.TAKEN, contract_ids, list(chunks)):
+        taken[row["claim_id"]][row["contract_line_id"]] = Taken(row["items"], row["amount"])
+    made = [one for one in requests if one.claim_id in chunks]
+    await _keep(session, context, made, chunks, taken)
+    await outbox.emit(session, context, await _events(session, made, chunks, taken))
+    return dict(taken)
+
+
+Chunks = Mapping[UUID, Sequence[Mapping[str, Any]]]
+"""By claim: its chunks as the database built them, items as JSON text."""
+
+
+async def _take(
+    session: AsyncSession, context: Context, requests: Sequence[ClaimRequest], item_ids: Sequence[UUID] | None
+) -> Chunks:
     wanted = [
         (one.claim_id, one.contract_id, line_id, cut_off)
         for one in requests
@@ -58,42 +84,42 @@ async def claim(
     ]
     if not wanted:
         return {}
-    chunks = await fetch(
+    rows = await fetch(
         session, queries.CLAIM, *(list(column) for column in zip(*wanted, strict=True)),
         list(item_ids) if item_ids is not None else None, context.actor, context.clock.now(),
-        context.limits.chunk_bytes_max - 64 * 1024,
+        context.limits.chunk_bytes_max - _HEADER_BYTES,
     )  # fmt: skip
-    if not chunks:
-        return {}
-    by_claim: dict[UUID, list[Mapping[str, Any]]] = defaultdict(list)
-    for chunk in chunks:
-        by_claim[chunk["claim_id"]].append(chunk)
-    contract_ids = [one.contract_id for one in requests]
-    taken: dict[UUID, dict[UUID, Taken]] = defaultdict(dict)
-    for row in await fetch(session, queries.TAKEN, contract_ids, list(by_claim)):
-        taken[row["claim_id"]][row["contract_line_id"]] = Taken(row["items"], row["amount"])
-    made = [one for one in requests if one.claim_id in by_claim]
-    await _keep(session, context, made, by_claim, taken)
+    chunks: dict[UUID, list[Mapping[str, Any]]] = defaultdict(list)
+    for row in rows:
+        chunks[row["claim_id"]].append(row)
+    return chunks
+
+
+async def _events(
+    session: AsyncSession,
+    made: Sequence[ClaimRequest],
+    chunks: Chunks,
+    taken: Mapping[UUID, Mapping[UUID, Taken]],
+) -> list[Outgoing]:
+    contract_ids = [one.contract_id for one in made]
     headers = {row["contract_id"]: row for row in await fetch(session, queries.HEADERS, contract_ids)}
     lines: dict[UUID, list[Mapping[str, Any]]] = defaultdict(list)
     for row in await fetch(session, queries.LINES, contract_ids):
         lines[row["contract_id"]].append(row)
-    events = [
+    return [
         event
         for one in made
         for event in _chunk_events(
-            one, headers[one.contract_id], lines[one.contract_id], by_claim[one.claim_id], taken[one.claim_id]
+            one, headers[one.contract_id], lines[one.contract_id], chunks[one.claim_id], taken[one.claim_id]
         )
     ]
-    await outbox.emit(session, context, events)
-    return dict(taken)
 
 
 async def _keep(
     session: AsyncSession,
     context: Context,
     made: Sequence[ClaimRequest],
-    chunks: Mapping[UUID, Sequence[Mapping[str, Any]]],
+    chunks: Chunks,
     taken: Mapping[UUID, Mapping[UUID, Taken]],
 ) -> None:
     totals = {claim_id: list(lines.values()) for claim_id, lines in taken.items()}

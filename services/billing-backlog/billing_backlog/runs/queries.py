@@ -18,6 +18,8 @@ LEFT_OUT_REASON = """case
   when i.amount is null then 'no_price'
   when i.billing_status = 'unbilled' then 'not_ready'
   when i.date > ($1::timestamptz at time zone c.time_zone)::date then 'future_dated'
+  when i.date < t.billing_start then 'before_billing_start'
+  when i.date > c.end_date then 'after_contract_end'
   when i.date > l.cut_off then 'after_cut_off'
   else 'not_ready' end"""
 
@@ -26,6 +28,7 @@ with l as (
   select * from unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::date[]) l (run_id, contract_id, line_id, cut_off))
 select l.run_id, l.line_id, {LEFT_OUT_REASON} as reason, count(*)::int as n
 from l join contracts c on c.id = l.contract_id
+join contract_lines t on t.id = l.line_id
 join items i on i.contract_id = l.contract_id and i.contract_line_id = l.line_id
 left join claims k on k.id = i.claim_id
 where k.run_id is distinct from l.run_id
@@ -34,6 +37,7 @@ group by 1, 2, 3
 ITEMS = f"""
 select i.id as item_id, i.contract_line_id, i.entry_id, i.date, i.amount, {LEFT_OUT_REASON} as reason, k.invoice_id
 from run_lines l join runs r on r.id = l.run_id join contracts c on c.id = r.contract_id
+join contract_lines t on t.id = l.contract_line_id
 join items i on i.contract_id = r.contract_id and i.contract_line_id = l.contract_line_id
 left join claims k on k.id = i.claim_id
 where l.run_id = $2 and k.run_id is distinct from l.run_id and ($3::uuid is null or i.id > $3)

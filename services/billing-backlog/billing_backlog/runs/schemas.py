@@ -11,7 +11,9 @@ from proforma.money import Amount
 
 RunKind = Literal["manual", "scheduled"]
 RunStatus = Literal["claimed", "skipped", "failed"]
-LeftOutReason = Literal["no_price", "not_ready", "future_dated", "after_cut_off", "on_invoice"]
+LeftOutReason = Literal[
+    "no_price", "not_ready", "future_dated", "before_billing_start", "after_contract_end", "after_cut_off", "on_invoice"
+]
 
 
 class CreateInvoiceIn(Input):

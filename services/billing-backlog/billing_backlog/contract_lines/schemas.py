@@ -39,7 +39,7 @@ Includes = Annotated[
 FirstDay = Annotated[date | None, Field(description="First day of work, inclusive; null: since ever.")]
 LastDay = Annotated[date | None, Field(description="Last day of work, inclusive; null: without end.")]
 BillingStart = Annotated[
-    date | None, Field(description="Kept with the line. It holds no work back: `valid_from` and cut-offs do.")
+    date | None, Field(description="Work dated before it is taken by no run (`before_billing_start`).")
 ]
 
 

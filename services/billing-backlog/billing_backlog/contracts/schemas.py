@@ -24,7 +24,7 @@ CostList = Annotated[UUID | None, Field(description="A price list of kind cost, 
 EndDate = Annotated[
     date | None,
     Field(
-        description="Kept with the contract. It holds no work back: validity of lines and cut-offs do.",
+        description="Work dated after it is taken by no run (`after_contract_end`).",
         examples=["2026-12-31"],
     ),
 ]

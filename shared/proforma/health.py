@@ -8,7 +8,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 
 from proforma import kafka
-from proforma.migrations import revision_problem
+from proforma.revisions import revision_problem
 from proforma.runtime import Runtime
 
 

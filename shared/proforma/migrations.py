@@ -1,18 +1,12 @@
 """Migrations: one Alembic history per service, run by the owner's login; the kernel's tables are part of each."""
 
-import asyncio
-from functools import cache
 from pathlib import Path
 
 from alembic import command, context, op
 from alembic.config import Config
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, pool, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from proforma.db import Database, fetch_value
-
-_CHECK_S = 2
 LOCK = 0x6D696772  # "migr"
 
 KERNEL = """
@@ -237,18 +231,3 @@ async def upgrade(url: str, folder: Path, service_login: str) -> None:
 def _upgrade(connection: Connection, config: Config) -> None:
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
-
-
-@cache
-def newest_revision(folder: Path) -> str | None:
-    """The revision that this release needs."""
-    return ScriptDirectory.from_config(alembic_config(folder)).get_current_head()
-
-
-async def revision_problem(database: Database, folder: Path) -> str | None:
-    """None when the database has the newest revision; otherwise what to say. Services check, they never migrate."""
-    head = newest_revision(folder)
-    async with asyncio.timeout(_CHECK_S), database.transaction() as session:
-        there = await fetch_value(session, "select to_regclass('alembic_version') is not null")
-        at = await fetch_value(session, "select version_num from alembic_version") if there else None
-    return None if at == head else f"at revision {at}, this release needs {head}: run migrate"

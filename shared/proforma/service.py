@@ -13,7 +13,6 @@ import uvicorn
 from pydantic import ValidationError
 
 from proforma.db import Database
-from proforma.migrations import upgrade
 from proforma.runtime import Runtime
 from proforma.settings import ServiceSettings
 from proforma.telemetry import configure_logging
@@ -59,6 +58,8 @@ class Service:
             self._serve(settings)
 
     def _migrate(self, settings: ServiceSettings) -> None:
+        from proforma.migrations import upgrade  # noqa: PLC0415 - Alembic is 10 MB that api and worker do without
+
         login = unquote(urlsplit(settings.database_url).username or "")
         asyncio.run(upgrade(settings.migration_database_url or "", self.migrations, login))
 

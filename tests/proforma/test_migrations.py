@@ -1,16 +1,19 @@
 """Migrations: one at a time, by their own login, and the service can only use what they made."""
 
 import asyncio
+from pathlib import Path
 
 import asyncpg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, pool
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from proforma.db import Database
-from proforma.migrations import LOCK, newest_revision, revision_problem, split_statements, upgrade
+from proforma.migrations import LOCK, alembic_config, split_statements, upgrade
+from proforma.revisions import newest_revision, revision_problem
 from tests.conftest import MakeRuntime
 from tests.support.databases import PACKAGES, Databases, base_of, service_named
 from tests.support.probe import SERVICE
@@ -85,7 +88,20 @@ async def test_a_fresh_database_is_not_ready(databases: Databases, make_runtime:
     finally:
         await unmigrated.close()
         await databases.drop(empty.name)
-    assert newest_revision(SERVICE.migrations) == "0001"
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_alembic_agrees_about_the_newest_revision(name: str) -> None:
+    folder = service_named(name).migrations
+    assert newest_revision(folder) == ScriptDirectory.from_config(alembic_config(folder)).get_current_head()
+
+
+def test_a_history_with_two_ends_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "versions").mkdir()
+    for number, before in (("0001", "None"), ("0002", "'0001'"), ("0003", "'0001'")):
+        (tmp_path / "versions" / f"{number}.py").write_text(f'revision: str = "{number}"\ndown_revision = {before}\n')
+    with pytest.raises(ValueError, match=r"0002.*0003"):
+        newest_revision(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,8 @@ from proforma.runtime import Runtime
 from tests.support.api import Api
 from tests.time_expense.work import ENTRIES, made, pm
 from time_expense.base import Base
+from time_expense.entries import tables as _entries  # noqa: F401 - table classes register themselves
+from time_expense.uploads import tables as _uploads  # noqa: F401
 
 OWN = {"entries", "entry_history", "upload_pieces"}
 

@@ -1,10 +1,13 @@
 """Uploads, and what became of them."""
 
+from collections import Counter
 from typing import Any
 
 import httpx
 
+from proforma.events.time_expense import EntriesApproved
 from tests.support.api import Api
+from tests.support.events import outbox_of
 from tests.time_expense.work import ENTRIES, body, finish, pm
 
 CSV = {"content-type": "text/csv"}
@@ -58,3 +61,14 @@ async def entries_of(client: Api) -> dict[str, dict[str, Any]]:
     """All entries by external_id."""
     items = (await pm(client).get(f"{ENTRIES}?limit=1000")).json()["items"]
     return {item["external_id"]: item for item in items}
+
+
+def numbered(count: int, **fields: Any) -> list[dict[str, Any]]:
+    """`count` rows, te-0 and on, with the same `fields`."""
+    return [{"external_id": f"te-{n}", **fields} for n in range(count)]
+
+
+async def told(client: Api) -> Counter[str]:
+    """How often each entry was told as approved, by external_id."""
+    events = [EntriesApproved.model_validate(event.body) for event in await outbox_of(client.runtime)]
+    return Counter(entry.external_id or "" for event in events for entry in event.entries)

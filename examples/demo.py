@@ -61,18 +61,7 @@ def play(stack: Stack, plan: Plan, steps: Steps) -> report.Played:
     )
     _hold(misplaced(judged, items, ready, unready))
     runs = _draft(stack, plan, terms, steps)
-    drafts = player.invoices(stack, terms.contracts.values(), status="draft")
-    if not drafts:
-        raise DemoError("no draft was made: nothing of these entries can be billed")
-    removed = steps.run(
-        lambda: player.review(stack, drafts),
-        lambda taken: f"{story.plural(len(drafts), 'draft')} reviewed, {'one' if taken else 'no'} detail taken off",
-    )
-    drafts = player.invoices(stack, terms.contracts.values(), status="draft")
-    invoices = steps.run(
-        lambda: player.confirm(stack, drafts, show),
-        lambda posted: f"{story.plural(len(posted), 'invoice')} confirmed and in the ledger",
-    )
+    removed, invoices = _approve(stack, terms, steps)
     summaries = player.summaries(stack, terms.contracts.values(), invoices)
     ledger = steps.run(
         lambda: player.check_ledger(stack, show),
@@ -85,6 +74,25 @@ def play(stack: Stack, plan: Plan, steps: Steps) -> report.Played:
         plan=plan, problems=problems, judged=judged, items=items, ready=ready, runs=runs, removed=removed,
         invoices=invoices, summaries=summaries, ledger=ledger,
     )  # fmt: skip
+
+
+def _approve(
+    stack: Stack, terms: setup.Terms, steps: Steps
+) -> tuple[tuple[dict[str, Any], str] | None, list[dict[str, Any]]]:
+    """The second approval: what was taken off in the review, and the invoices as they were confirmed and posted."""
+    drafts = player.invoices(stack, terms.contracts.values(), status="draft")
+    if not drafts:
+        raise DemoError("no draft was made: nothing of these entries can be billed")
+    removed = steps.run(
+        lambda: player.review(stack, drafts),
+        lambda taken: f"{story.plural(len(drafts), 'draft')} reviewed, {'one' if taken else 'no'} detail taken off",
+    )
+    drafts = player.invoices(stack, terms.contracts.values(), status="draft")
+    invoices = steps.run(
+        lambda: player.confirm(stack, drafts, steps.progress.show),
+        lambda posted: f"{story.plural(len(posted), 'invoice')} confirmed and in the ledger",
+    )
+    return removed, invoices
 
 
 def _hold(wrong: Sequence[str]) -> None:

@@ -23,7 +23,8 @@ ExternalId = Annotated[str, StringConstraints(min_length=1, max_length=255, patt
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 """ISO 4217."""
 
-_ZONES = available_timezones()
+# These two are whatever the machine is set to.
+_ZONES = available_timezones() - {"localtime", "Factory"}
 
 
 def _zone(value: str) -> str:

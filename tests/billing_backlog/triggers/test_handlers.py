@@ -25,10 +25,13 @@ from proforma.events.invoicing import ClaimCount, InvoiceDrafted
 from proforma.events.scheduler import RunDue
 from proforma.handlers import Handler, Handlers
 from proforma.runtime import Runtime
+from tests.billing_backlog.masters import pointers
 from tests.billing_backlog.scene import CONTRACT, LINE, claimed, contract, firm, items, ready, rows, violations
 from tests.billing_backlog.triggers.calendars import TODAY, ago, come, due, schedule, statuses, waiting
+from tests.conftest import MakeApi
 from tests.support.api import Api
 from tests.support.events import DeadLettered, deliver, record_of
+from tests.support.waits import eventually
 
 OTHER_LINE, OTHER_CONTRACT, THIRD_LINE = (UUID(int=n) for n in (13, 12, 14))
 
@@ -102,6 +105,29 @@ async def test_an_edit_that_did_not_see_the_run_is_stale(runtime: Runtime, clien
         f"/v1/invoice-schedules/{listed['id']}", json={"rows": []}, headers={"If-Match": f'"{listed["version"]}"'}
     )
     assert answer.status_code == 412
+
+
+async def test_an_edit_waits_for_a_run_under_way_and_sees_what_ran(api: MakeApi) -> None:
+    """Decided on what stood there before, the edit would put another row in the place of the one that is running."""
+    client = await api("billing-backlog")
+    runtime = client.runtime
+    await firm(runtime)
+    await schedule(runtime, TODAY)
+    (listed,) = (await client.as_("biller").get("/v1/invoice-schedules")).json()["items"]
+    body = {"rows": [{"run_date": str(TODAY), "cut_off": str(TODAY)}]}
+    path = f"/v1/invoice-schedules/{listed['id']}"
+
+    async def waits() -> bool:
+        found = "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+        return bool(await rows(runtime, found))
+
+    async with runtime.database.transaction() as session:
+        await service.run_due(session, runtime.context(), [Due(CONTRACT, LINE, TODAY)])
+        edit = asyncio.create_task(client.as_("biller").patch(path, json=body, headers={"If-Match": "*"}))
+        await eventually(waits, limit_s=10)
+    answer = await edit
+    assert pointers(answer) == ["/rows/0/cut_off"]
+    assert await statuses(runtime) == {TODAY: "skipped"}
 
 
 async def test_a_trigger_twice_and_another_for_the_same_row_do_nothing_more(runtime: Runtime) -> None:

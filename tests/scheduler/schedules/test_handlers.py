@@ -116,6 +116,16 @@ async def test_a_row_moved_away_and_back_is_another_row_and_runs(runtime: Runtim
     assert await statuses(runtime, line) == {TODAY: "published, published", MARCH[3]: "canceled"}
 
 
+async def test_a_row_that_takes_the_place_of_another_on_the_same_date_runs_alone(runtime: Runtime) -> None:
+    """An edit of the cut-off gives the date another row: the old one must not be published beside it."""
+    line, anew = Line(), row(TODAY)
+    await deliver(runtime, HANDLERS, line.changed(1, [TODAY]))
+    await deliver(runtime, HANDLERS, line.changed(2, [anew]))
+    await publish_turn(runtime)
+    assert [sent.body["row_id"] for sent in await outbox_of(runtime)] == [str(anew.id)]
+    assert await statuses(runtime, line) == {TODAY: "canceled, published"}
+
+
 async def test_late_rows_are_published_at_once(runtime: Runtime) -> None:
     line = Line()
     late = [date(2025, 12, 31), date(2026, 1, 31)]

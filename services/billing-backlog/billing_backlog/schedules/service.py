@@ -27,6 +27,7 @@ where status = 'active' and contract_id = $1 and ($2::uuid is null or id = $2)
 returning id, contract_id, contract_line_id, schedule_version
 """
 DROP_UNRUN = "delete from schedule_rows where schedule_id = any($1::uuid[]) and status = 'not_run'"
+DROP_ROWS = "delete from schedule_rows where id = any($1::uuid[]) and status = 'not_run'"
 RAISE = """
 update invoice_schedules set schedule_version = schedule_version + 1, version = version + 1, updated_at = $2
 where status = 'active' and contract_id = $1
@@ -164,7 +165,7 @@ async def _replace_rows(
     change = replace_rows(await queries.rows_of(session, schedule.id), wanted)
     _refuse(change.errors)
     line_id = schedule.contract_line_id
-    await execute(session, "delete from schedule_rows where id = any($1::uuid[])", list(change.removed))
+    await execute(session, DROP_ROWS, list(change.removed))
     taken = await queries.taken_dates(session, [(line_id, run_date) for run_date, _ in change.added])
     _refuse(taken_errors("", wanted, line_id, taken))
     rows = [(schedule.id, line_id, run_date, cut_off) for run_date, cut_off in change.added]

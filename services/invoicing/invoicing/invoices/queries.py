@@ -80,12 +80,12 @@ async def lock(session: AsyncSession, invoice_id: UUID) -> Invoice:
 
 async def lock_many(session: AsyncSession, ids: Sequence[UUID]) -> dict[UUID, Mapping[str, Any]]:
     """Those of `ids` that exist, locked."""
-    return {row["id"]: row for row in await fetch(session, LOCK, list(set(ids)))}
+    return {row["id"]: row for row in await fetch(session, LOCK, list(ids))}
 
 
 async def lock_open(session: AsyncSession, run_ids: Sequence[UUID]) -> dict[UUID, Mapping[str, Any]]:
     """The open draft of each run that has one, locked; by run."""
-    return {row["run_id"]: row for row in await fetch(session, LOCK_OPEN, list(set(run_ids)), list(OPEN))}
+    return {row["run_id"]: row for row in await fetch(session, LOCK_OPEN, list(run_ids), list(OPEN))}
 
 
 async def page(session: AsyncSession, wanted: InvoiceFilter) -> Sequence[Invoice]:

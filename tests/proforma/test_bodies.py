@@ -78,7 +78,7 @@ class Thing(Input):
     name: Name
 
 
-MANY = OneOrMany[Thing]  # type: ignore[misc]  # the checker does not know that the alias is generic
+MANY = OneOrMany[Thing]
 
 
 @pytest.mark.parametrize("form", [one_or_many(Thing), MANY])

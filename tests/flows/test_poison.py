@@ -22,7 +22,7 @@ def approval(n: int, **changes: object) -> Record:
 
 
 def poisoned() -> list[Record]:
-    """Good ones at 0, 2 and 6; at 1 broken JSON, at 3 an unknown version, at 4 a forgery, at 5 somebody else's event."""
+    """Good ones at 0, 2 and 6; broken JSON at 1, an unknown version at 3, a forgery at 4, a stranger at 5."""
     broken = replace(approval(2), value=b'{"entries": [')
     version_9 = b"proforma.time-expense.entries.approved.v9"
     unknown = approval(4)

@@ -17,7 +17,7 @@ export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down reset status demo test lint format lock bench
+.PHONY: help install up down reset status demo test lint format lock
 
 help: ## what there is
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
@@ -65,6 +65,3 @@ format: install ## let ruff put the code in order
 lock: install ## resolve all dependencies anew
 	$(COMPILE) --upgrade shared/pyproject.toml --group pyproject.toml:local --group pyproject.toml:dev -o requirements.lock
 	PYTHONPATH=deploy $(BIN)/python -m local.fetch --lock
-
-bench: install ## measure the throughput, end to end
-	@PYTHONPATH=deploy:. $(BIN)/python -m bench

@@ -167,4 +167,4 @@ async def test_bulk_names_what_it_refuses(backlog: Api) -> None:
     job = (await backlog.as_("biller").get(answer.headers["location"])).json()
     assert job["status"] == "succeeded", job
     problems = (await backlog.as_("biller").get(answer.headers["location"] + "/problems")).json()["items"]
-    assert [one["reason"] for one in problems] == ["contract_not_active", "wrong_state"]
+    assert [one["reason"] for one in problems] == ["contract_not_active", "not_found"]

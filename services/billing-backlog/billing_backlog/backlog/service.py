@@ -70,7 +70,7 @@ async def move(session: AsyncSession, context: Context, ids: Sequence[UUID], ver
 def _refusal(item_id: UUID, status: str | None, unpriced: bool, invoice_id: UUID | None, verb: Move) -> Refusal:
     where = f" (invoice {invoice_id})" if invoice_id else ""
     if status is None:
-        return Refusal(id=item_id, reason="wrong_state", detail="there is no such item")
+        return Refusal(id=item_id, reason="not_found", detail="there is no such item")
     if status == "cost_only":
         return Refusal(id=item_id, reason="no_contract_line", detail="no contract line takes this work")
     if status == verb.from_status and unpriced:

@@ -232,7 +232,7 @@ def _problem(
     context: Context, contract_id: UUID, contract: Mapping[str, Any] | None, wanted: CreateInvoicesIn
 ) -> JobProblem | None:
     if contract is None:
-        return JobProblem("wrong_state", "there is no such contract", target_id=contract_id)
+        return JobProblem("not_found", "there is no such contract", target_id=contract_id)
     if contract["status"] != "active":
         return JobProblem("contract_not_active", f"the contract is {contract['status']}", target_id=contract_id)
     if wanted.run_date and wanted.run_date > today(context.clock, contract["time_zone"]):

@@ -2,35 +2,26 @@
 
 import asyncio
 import random
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import date, datetime
 from uuid import UUID, uuid4
 
 import pytest
 from prometheus_client import REGISTRY
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from billing_backlog.runs.service import RunLine, RunOutcome, run_all_scheduled, scheduled_run_id
+from billing_backlog.runs.service import scheduled_run_id
 from billing_backlog.triggers import service
 from billing_backlog.triggers.rules import Due
 from billing_backlog.worker import HANDLERS
 from proforma.clock import SetClock
-from proforma.context import Context
 from proforma.db import execute
-from proforma.dead_letters import drop
-from proforma.envelope import Message
-from proforma.errors import BrokenRule
 from proforma.events.invoicing import ClaimCount, InvoiceDrafted
-from proforma.events.scheduler import RunDue
-from proforma.handlers import Handler, Handlers
 from proforma.runtime import Runtime
 from tests.billing_backlog.masters import pointers
 from tests.billing_backlog.scene import CONTRACT, LINE, claimed, contract, firm, items, ready, rows, violations
 from tests.billing_backlog.triggers.calendars import TODAY, ago, come, due, schedule, statuses, waiting
 from tests.conftest import MakeApi
 from tests.support.api import Api
-from tests.support.events import DeadLettered, deliver, record_of
+from tests.support.events import deliver, record_of
 from tests.support.waits import eventually
 
 OTHER_LINE, OTHER_CONTRACT, THIRD_LINE = (UUID(int=n) for n in (13, 12, 14))
@@ -248,59 +239,3 @@ async def test_a_foreign_trigger_does_not_end_the_wait_of_the_right_one(runtime:
 async def _zone(runtime: Runtime, zone: str) -> None:
     async with runtime.database.transaction() as session:
         await execute(session, "update contracts set time_zone = $1", zone)
-
-
-async def refusing(
-    session: AsyncSession, context: Context, run_date: date, lines: Mapping[UUID, Sequence[RunLine]]
-) -> Mapping[UUID, RunOutcome]:
-    """Runs every contract but one."""
-    if OTHER_CONTRACT in lines:
-        raise BrokenRule("this contract cannot be run")
-    return await run_all_scheduled(session, context, run_date, lines)
-
-
-async def _run_refusing(session: AsyncSession, context: Context, messages: Sequence[Message[RunDue]]) -> None:
-    triggers = [Due(one.body.contract_id, one.body.contract_line_id, one.body.run_date) for one in messages]
-    await service.run_due(session, context, triggers, refusing)
-
-
-async def test_a_failure_in_one_contract_does_not_stop_another(runtime: Runtime) -> None:
-    await contract(runtime, OTHER_CONTRACT, {OTHER_LINE: "P2"})
-    await schedule(runtime, TODAY)
-    await schedule(runtime, TODAY, line=OTHER_LINE, contract=OTHER_CONTRACT)
-    bad = due(line=OTHER_LINE, contract=OTHER_CONTRACT)
-    with pytest.raises(DeadLettered, match="cannot be run"):
-        await deliver(runtime, Handlers(Handler(RunDue, _run_refusing)), bad, due())
-    assert await statuses(runtime) == {TODAY: "skipped"}
-    assert await statuses(runtime, OTHER_LINE) == {TODAY: "not_run"}
-
-
-@pytest.mark.parametrize("ran_meanwhile", [False, True])
-async def test_a_trigger_that_is_given_up_leaves_its_row_failed_unless_it_ran(
-    runtime: Runtime, ran_meanwhile: bool
-) -> None:
-    await contract(runtime, OTHER_CONTRACT, {OTHER_LINE: "P2"})
-    await schedule(runtime, TODAY, line=OTHER_LINE, contract=OTHER_CONTRACT)
-    bad = due(line=OTHER_LINE, contract=OTHER_CONTRACT)
-    with pytest.raises(DeadLettered):
-        await deliver(runtime, Handlers(Handler(RunDue, _run_refusing)), bad)
-    if ran_meanwhile:
-        await come(runtime, bad)
-    (letter,) = await rows(runtime, "select id from dead_letters")
-    await _drop(runtime, letter["id"])
-    assert await statuses(runtime, OTHER_LINE) == {TODAY: "skipped" if ran_meanwhile else "failed"}
-    await come(runtime, bad)
-    assert await statuses(runtime, OTHER_LINE) == {TODAY: "skipped" if ran_meanwhile else "failed"}
-
-
-async def test_an_unreadable_trigger_can_be_given_up(runtime: Runtime) -> None:
-    with pytest.raises(DeadLettered):
-        await deliver(runtime, HANDLERS, replace(record_of(due()), value=b"{"))
-    (letter,) = await rows(runtime, "select id from dead_letters")
-    await _drop(runtime, letter["id"])
-    assert (await rows(runtime, "select status from dead_letters"))[0]["status"] == "dropped"
-
-
-async def _drop(runtime: Runtime, letter_id: UUID) -> None:
-    async with runtime.database.transaction() as session:
-        await drop(session, runtime.context("admin"), HANDLERS, letter_id, "will not run")

@@ -1,5 +1,6 @@
 """An invoice as a printable page: text in, text out. Every value is escaped; the page needs nothing from outside."""
 
+import re
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
@@ -7,6 +8,8 @@ from html import escape
 from typing import Any
 
 Row = Mapping[str, Any]
+
+_WEIGHT = re.compile(r"[01](\.[0-9]{0,3})?")
 
 STYLE = """
 :root { --ink: #1d2430; --soft: #667085; --rule: #d9dee7; --tint: #f5f7fa; --accent: #24557a }
@@ -50,12 +53,12 @@ _FREE = {"non_chargeable": "not charged", "complimentary": "complimentary"}
 
 def prefers_html(accept: str | None) -> bool:
     """True when an Accept header wants a page rather than JSON. Who names neither gets JSON."""
-    best = {"text/html": 0.0, "application/json": 0.0}
+    best = {"text/html": Decimal(0), "application/json": Decimal(0)}
     for part in (accept or "").lower().split(","):
         kind, *parameters = (piece.strip() for piece in part.split(";"))
         weight = next((text[2:] for text in parameters if text.startswith("q=")), "1")
         if kind in best:
-            best[kind] = max(best[kind], float(weight) if weight.replace(".", "", 1).isdigit() else 0.0)
+            best[kind] = max(best[kind], Decimal(weight) if _WEIGHT.fullmatch(weight) else Decimal(0))
     return best["text/html"] > best["application/json"]
 
 

@@ -73,7 +73,10 @@ class Databases:
                 self._templates[service.name] = await self._template(service)
             template = self._templates[service.name]
             name = f"{template}_{uuid.uuid4().hex[:12]}"
-            await self._connection.execute(f'create database "{name}" template "{template}" owner "{template}_owner"')
+            # Copying files takes half the time of writing every page through the log, where nothing is synced.
+            await self._connection.execute(
+                f'create database "{name}" template "{template}" owner "{template}_owner" strategy file_copy'
+            )
         return self._database(name, template)
 
     async def empty(self, service: Service) -> TestDatabase:

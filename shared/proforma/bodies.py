@@ -24,7 +24,7 @@ Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 """ISO 4217."""
 
 # These two are whatever the machine is set to.
-_ZONES = available_timezones() - {"localtime", "Factory"}
+_ZONES = available_timezones().difference({"localtime", "Factory"})
 
 
 def _zone(value: str) -> str:

@@ -52,8 +52,10 @@ async def test_chunks_shuffled_and_doubled_post_once(runtime: Runtime) -> None:
     assert body["totals"] == {"count": 23, "quantity": "184", "amount": "36800.00", "tax": "0"}
     assert (await rows(runtime, "select count(*) as n from actuals where type = 'billed_sales'"))[0]["n"] == 23
     assert await violations(runtime) == []
+    before = await rows(runtime, "select * from postings")
     await deliver(runtime, HANDLERS, *chunks)
-    assert len(await answers(runtime)) == 1
+    assert await rows(runtime, "select * from postings") == before
+    assert [kind for kind, _ in await answers(runtime)] == ["posted", "posted"], "who asks again is answered again"
 
 
 async def test_two_workers_with_the_same_confirmation_post_it_once(runtime: Runtime) -> None:

@@ -80,8 +80,7 @@ returning i.id, i.contract_id
 MARK_RELEASED = """
 update claims set status = 'released', updated_at = $2 where id = any($1::uuid[]) and status <> 'released'
 """
-SEND_AGAIN = """
-insert into outbox (event_id, topic, type, key, trace, body, created_at)
-select gen_random_uuid(), topic, type, key, trace, body, $3 from outbox
-where type = $1 and key = $4 and body::json -> 'claim' ->> 'id' = $2 order by id
+CHUNKS_SENT = """
+select topic, type, key, body from outbox
+where type = $1 and key = $3 and body::json -> 'claim' ->> 'id' = $2 order by id
 """

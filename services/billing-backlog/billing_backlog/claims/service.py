@@ -218,7 +218,5 @@ async def send_again(session: AsyncSession, context: Context, claim_id: str) -> 
     row = await fetch_one(session, "select contract_id from claims where id = $1::uuid", UUID(claim_id))
     if row is None:
         raise NotFound(f"no claim {claim_id}")
-    await execute(
-        session, queries.SEND_AGAIN, ItemsClaimed.TYPE, claim_id, context.clock.now(), str(row["contract_id"])
-    )
-    await execute(session, f"notify {outbox.CHANNEL}")
+    sent = await fetch(session, queries.CHUNKS_SENT, ItemsClaimed.TYPE, claim_id, str(row["contract_id"]))
+    await outbox.emit(session, context, [Outgoing(one["topic"], one["type"], one["key"], one["body"]) for one in sent])

@@ -47,7 +47,8 @@ async def confirmed(session: AsyncSession, context: Context, chunks: Sequence[In
     told, rest = await _post(session, context, details)
     await _block(session, rest)
     await ledger.tell(session, context, told)
-    await _settle(session, context, {invoice_id for invoice_id, _ in fresh})
+    # Also where nothing was new: invoicing asks again by confirming again, and the answer may have been lost.
+    await _settle(session, context, set(invoices))
 
 
 def _refuse_unknown(chunk: InvoiceConfirmed) -> None:
@@ -113,7 +114,7 @@ async def _block(session: AsyncSession, details: Sequence[_Detail]) -> None:
 
 
 async def _settle(session: AsyncSession, context: Context, invoices: Iterable[UUID]) -> None:
-    """Decides what each posting is now, and answers invoicing where that is new."""
+    """Decides what each posting is now, and answers invoicing once all of it is in."""
     rows = await fetch(session, queries.TOTALS, list(invoices))
     events: list[InvoicePosted | PostingBlocked] = []
     ids, statuses, reasons = [], [], []

@@ -95,6 +95,8 @@ class Consumer:
             session_timeout_ms=10_000,
             heartbeat_interval_ms=2_000,
             max_poll_interval_ms=300_000,
+            # How soon a topic or a partition is noticed that is made while we run; the default is five minutes.
+            metadata_max_age_ms=30_000,
         )
 
     async def __aenter__(self) -> Self:

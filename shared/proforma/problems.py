@@ -139,6 +139,4 @@ def _pointer(loc: Sequence[int | str]) -> str:
         path = [part for part in path if part not in ("one", "many")]
     else:
         path = [{"header": "headers"}.get(str(where), str(where)), *path]
-    parts = [str(part).replace("~", "~0").replace("/", "~1") for part in path]
-    # A field's name comes from the caller: half a surrogate pair in it could not be sent back.
-    return "".join(f"/{part}" for part in parts).encode(errors="replace").decode()
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)

@@ -135,12 +135,13 @@ async def test_ten_at_once_have_one_effect(api: MakeApi) -> None:
 async def test_whoever_waits_too_long_is_told_that_the_first_is_still_running(
     make_runtime: MakeRuntime, tokens: Tokens
 ) -> None:
-    runtime = await make_runtime("probe", limits={"idempotency_wait_s": 1})
+    runtime = await make_runtime("probe", limits={"idempotency_wait_s": 1}, lock_timeout_s=60)
     slow = Slow(runtime)
     async with serving(slow.app, runtime, tokens) as client:
         first = asyncio.create_task(post(client.as_("biller")))
         await slow.begun.wait()
-        second = await post(client.as_("biller"))
+        async with asyncio.timeout(15):
+            second = await post(client.as_("biller"))
         assert (second.status_code, second.json()["type"]) == (409, "urn:proforma:problem:conflict")
         assert "still running" in second.json()["detail"]
         slow.go_on.set()

@@ -5,14 +5,16 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from proforma import jobs
 from proforma.clock import SetClock
+from proforma.context import Context
 from proforma.db import fetch
-from proforma.runtime import Runtime
+from proforma.jobs import Job, Step
 from tests.conftest import MakeRuntime
 from tests.proforma.marking import Marking, marks, prepared, runner_of, shown, start
-from tests.support.rows import change, rows, value
+from tests.support.rows import change, value
 from tests.support.waits import eventually, running
 
 
@@ -33,30 +35,53 @@ async def test_a_stop_ends_behind_the_step_in_hand_and_another_goes_on_at_once(m
     assert await marks(runtime) == ["x+"] * 5
 
 
+class Stuck(Marking):
+    """Stops for ever in the middle of its second step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stuck = asyncio.Event()
+
+    async def step(self, session: AsyncSession, context: Context, job: Job) -> Step:
+        step = await super().step(session, context, job)
+        if self.steps > 1:
+            self.stuck.set()
+            await asyncio.Event().wait()
+        return step
+
+
 async def test_a_killed_workers_job_goes_on_where_it_was_when_the_lease_is_over(
     make_runtime: MakeRuntime, clock: SetClock
 ) -> None:
     runtime = await prepared(make_runtime)
     job = await start(runtime)
-    kind = Marking()
+    kind = Stuck()
     working = asyncio.create_task(runner_of(runtime, kind).run_next(asyncio.Event()))
-    await eventually(lambda: value(runtime, "select done = 2 from jobs"))
-    kind.before_step.clear()
-    await eventually(lambda: is_locked(runtime))
+    await kind.stuck.wait()
+    assert (await shown(runtime, job.id)).done == 2
+    clock.advance(timedelta(seconds=31))
+    # As long as its transaction is open, the job is nobody else's, whatever its lease says.
+    assert not await runner_of(runtime, Marking()).run_next(asyncio.Event())
     working.cancel()
     with pytest.raises(asyncio.CancelledError):
         await working
-    kind.before_step.set()
-    assert not await runner_of(runtime, Marking()).run_next(asyncio.Event())
-    clock.advance(timedelta(seconds=31))
+    assert await marks(runtime) == ["x"] * 3 + ["x+"] * 2
     assert await runner_of(runtime, Marking()).run_next(asyncio.Event())
     done = await shown(runtime, job.id)
     assert (done.status, done.done) == ("succeeded", 5)
     assert await marks(runtime) == ["x+"] * 5
 
 
-async def is_locked(runtime: Runtime) -> bool:
-    return not await rows(runtime, "select 1 from jobs for update skip locked")
+async def test_a_lease_that_still_runs_is_respected(make_runtime: MakeRuntime, clock: SetClock) -> None:
+    runtime = await prepared(make_runtime)
+    job = await start(runtime)
+    now = clock.now()
+    async with runtime.database.transaction() as session:
+        await fetch(session, jobs.TAKE, uuid4(), now + timedelta(seconds=30), now)
+    assert not await runner_of(runtime, Marking()).run_next(asyncio.Event())
+    clock.advance(timedelta(seconds=31))
+    assert await runner_of(runtime, Marking()).run_next(asyncio.Event())
+    assert (await shown(runtime, job.id)).status == "succeeded"
 
 
 async def test_a_worker_frozen_past_its_lease_writes_nothing_more(make_runtime: MakeRuntime, clock: SetClock) -> None:

@@ -189,11 +189,11 @@ async def test_a_slow_broker_costs_no_lead(
     send_all = Producer.send_all
 
     async def slowly(producer: Producer, messages: Iterable[tuple[str, str, str, Sequence[tuple[str, bytes]]]]) -> None:
-        await asyncio.sleep(4)
+        await asyncio.sleep(6)
         await send_all(producer, messages)
 
-    monkeypatch.setattr("proforma.relay._FROZEN_S", 1)
-    monkeypatch.setattr("proforma.relay._HEARTBEAT_S", 0.3)
+    monkeypatch.setattr("proforma.relay._FROZEN_S", 3)
+    monkeypatch.setattr("proforma.relay._HEARTBEAT_S", 0.2)
     monkeypatch.setattr(Producer, "send_all", slowly)
     relay = relay_of(runtime)
     await emit(runtime, Told(name="a", value="1"))

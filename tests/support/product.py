@@ -100,9 +100,9 @@ class Product:
 
             await eventually(is_quiet, limit_s)
         finally:
-            # A consumer that was never assigned anything awaits a task of its own that it has canceled.
-            with suppress(asyncio.CancelledError):
-                await consumer.stop()
+            # A consumer that was never assigned anything may wait for ever for a task of its own that it has canceled.
+            with suppress(asyncio.CancelledError, TimeoutError):
+                await asyncio.wait_for(consumer.stop(), 5)
 
     async def _sent(self) -> bool:
         unsent = "select count(*) from outbox where not published"

@@ -198,9 +198,9 @@ async def test_a_slow_broker_costs_no_lead(
     relay = relay_of(runtime)
     await emit(runtime, Told(name="a", value="1"))
     async with running(relay), running(relay_of(runtime)):
-        await eventually(lambda: is_active(relay))
+        await eventually(lambda: is_active(relay), 60)
         (holder,) = await rows(runtime, HOLDER)
-        await eventually(lambda: all_sent(runtime))
+        await eventually(lambda: all_sent(runtime), 60)
         assert await rows(runtime, HOLDER) == [holder]
 
 

@@ -8,10 +8,6 @@ PROJECTS := $(wildcard shared/pyproject.toml services/*/pyproject.toml)
 LOCAL := PYTHONPATH=deploy $(BIN)/python -m local
 COMPILE := $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header
 
-# Compiled once at the end of the install, and not by eight services that start at the same time.
-WARM := aiokafka, alembic, asyncpg, fastapi, httpx, jwt, prometheus_client, sqlmodel, sqlalchemy.ext.asyncio, \
-	sqlalchemy.dialects.postgresql, structlog, uvicorn
-
 # Installs and locks must not depend on what else is on the machine.
 export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -29,9 +25,8 @@ $(STAMP): requirements.lock deploy/local/uv.txt deploy/local/packages.txt deploy
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "installing into .venv …"
 	@$(BIN)/python -m pip install -q --require-hashes -r deploy/local/uv.txt
-	@$(UV) pip sync -q --verify-hashes --python $(BIN)/python requirements.lock deploy/local/packages.txt
+	@$(UV) pip sync -q --compile-bytecode --verify-hashes --python $(BIN)/python requirements.lock deploy/local/packages.txt
 	@PYTHONPATH=deploy $(BIN)/python -m local.fetch
-	@$(BIN)/python -c 'import $(WARM)'
 	@touch $@
 
 up: install ## start everything; KAFKA=host:port and POSTGRES=url use those instead

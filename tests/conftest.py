@@ -127,13 +127,13 @@ def make_settings(backend: Backend, tokens: Tokens, topic_prefix: str) -> Callab
 async def make_runtime(
     databases: Databases, clock: SetClock, make_settings: Callable[..., ServiceSettings]
 ) -> AsyncIterator[MakeRuntime]:
-    """`await make_runtime("invoicing", lock_timeout_s=1, limits={...}, clock=..., ids=...)`: a fresh database each."""
+    """`await make_runtime("invoicing", lock_timeout_s=1, limits={...}, clock=..., ids=...)`: an empty database each."""
     async with AsyncExitStack() as ending:
 
         async def make(name: str, **given: Any) -> Runtime:
             service = service_named(name)
-            database = await databases.clone(service)
-            ending.push_async_callback(databases.drop, database.name)
+            database = await databases.lend(service)
+            ending.push_async_callback(databases.give_back, service, database)
             seams = {"clock": given.pop("clock", clock)} | ({"ids": given.pop("ids")} if "ids" in given else {})
             runtime = service.runtime(make_settings(database.url, **given), "test", **seams)
             ending.push_async_callback(runtime.database.close)
@@ -144,7 +144,7 @@ async def make_runtime(
 
 @pytest.fixture
 async def api(make_runtime: MakeRuntime, tokens: Tokens) -> AsyncIterator[MakeApi]:
-    """`client = await api("invoicing")` (fresh database) or `await api(runtime)`; `client.as_("biller").get(...)`."""
+    """`client = await api("invoicing")` (empty database) or `await api(runtime)`; `client.as_("biller").get(...)`."""
     async with AsyncExitStack() as ending:
 
         async def make(of: str | Runtime, **given: Any) -> Api:

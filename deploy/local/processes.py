@@ -187,9 +187,9 @@ def tail(log: Path, lines: int = LOG_TAIL_LINES) -> str:
     return "\n".join([f"--- end of {log}", *text.splitlines()[-lines:], "---"])
 
 
-def free_port(wanted: int | None = None, *, taken: frozenset[int] = frozenset()) -> int:
-    """The wanted port if nobody listens there, or else any free one that is not in `taken`."""
-    if wanted is not None and wanted not in taken and _bindable(wanted):
+def free_port(wanted: int | None = None, *, taken: frozenset[int] = frozenset(), patience: float = 0.0) -> int:
+    """The wanted port if nobody listens there for `patience` seconds, or else any free one that is not in `taken`."""
+    if wanted is not None and wanted not in taken and wait_until(lambda: _bindable(wanted), patience):
         return wanted
     while True:
         with socket.socket() as probe:

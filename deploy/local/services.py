@@ -27,6 +27,7 @@ COMMAND_SECONDS = 300
 READY_SECONDS = 120
 STOP_SECONDS = 30
 PROBE_SECONDS = 2.0
+PORT_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,9 @@ class Part:
 
     def start(self, environment: Mapping[str, str], taken: frozenset[int]) -> None:
         """Start it on the port it had, or its usual one, or a free one that is not in `taken`."""
-        port = free_port(self.port or USUAL_PORTS[self.name], taken=taken)
+        # Its own port may still be closing behind a process that was killed a moment ago.
+        patience = PORT_SECONDS if self.port else 0.0
+        port = free_port(self.port or USUAL_PORTS[self.name], taken=taken, patience=patience)
         self._facts_file.parent.mkdir(parents=True, exist_ok=True)
         self._facts_file.write_text(json.dumps({"port": port, "told": _fingerprint(environment)}))
         variable = "PROFORMA_PORT" if self.kind == "api" else "PROFORMA_WORKER_PORT"

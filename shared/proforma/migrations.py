@@ -28,7 +28,6 @@ create table outbox (
   published boolean not null default false,
   published_at timestamptz,
   -- What Kafka would refuse must fail here, where the caller hears of it: later it would block every event behind it.
-  -- A key is a code of 64 characters at most: 256 bytes of UTF-8.
   -- A key is a project's code at the longest: 64 characters of 4 bytes.
   constraint outbox_body_check check (octet_length(body) <= 1000000 and octet_length(key) between 1 and 256)
 );

@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
 
 from proforma.clock import SystemClock
 from tests.conftest import MakeApi, MakeTopics
@@ -49,9 +50,9 @@ async def crew_of(product: Product, size: int) -> AsyncIterator[Crew]:
 
 
 async def _churn(crew: Crew, product: Product, seed: int) -> AsyncIterator[str]:
-    """Six times: kills the worker of a service at a random moment, and goes on when the next one is at work."""
+    """Each service twice: kills its worker at a random moment, and goes on when the next one is at work."""
     dice = random.Random(seed)
-    for service in ("time-expense", "billing-backlog", "invoicing") * 2:
+    for service in SERVICES * 2:
         await asyncio.sleep(dice.uniform(0.2, 0.9))
         await crew.kill_one(service)
         await crew.join(service)
@@ -70,8 +71,11 @@ async def _bill(product: Product, entries: int) -> None:
     await main_job.import_approved(product, main_job.as_csv(rows))
     await main_job.in_backlog(product, entries)
     assert await main_job.mark_ready(product, contracts) == entries
-    invoices = await main_job.confirm(product, await main_job.draft(product, list(contracts)))
+    scheduled, asked = list(contracts)[::2], list(contracts)[1::2]
+    await main_job.schedule(product, scheduled, datetime.now(UTC).date())
+    invoices = await main_job.confirm(product, await main_job.draft(product, asked, beside=len(scheduled)))
     await main_job.invoices_are(product, invoices, contracts, rows)
+    assert len(await product.all("scheduler", "/v1/triggers", status="published")) == len(scheduled)
 
 
 async def test_kill_9_of_workers_in_the_middle(api: MakeApi, make_topics: MakeTopics) -> None:

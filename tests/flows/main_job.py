@@ -120,8 +120,20 @@ async def mark_ready(product: Product, contracts: Iterable[str]) -> int:
     return changed
 
 
-async def draft(product: Product, contracts: Sequence[str], limit_s: float = 120) -> list[dict[str, Any]]:
-    """Create-invoice for all of them, in bulk; waits for the drafts and returns them."""
+async def schedule(product: Product, contracts: Iterable[str], day: date) -> None:
+    """A schedule with one row, due on `day` with all work up to it, for each line of these contracts."""
+    lines = [
+        line
+        for contract_id in contracts
+        for line in await product.all("billing-backlog", "/v1/contract-lines", contract_id=contract_id)
+    ]
+    due = [{"run_date": day.isoformat(), "cut_off": day.isoformat()}]
+    body = [{"contract_line_id": line["id"], "rows": due} for line in lines]
+    await product.call("billing-backlog", "POST", "/v1/invoice-schedules", "manager", json=body)
+
+
+async def draft(product: Product, contracts: Sequence[str], beside: int = 0) -> list[dict[str, Any]]:
+    """Create-invoice for all of them, in bulk; waits for the drafts, and `beside` others, and returns them."""
     started = await product.call(
         "billing-backlog", "POST", "/v1/contracts/create-invoice", "biller", json={"ids": list(contracts)}
     )
@@ -129,9 +141,9 @@ async def draft(product: Product, contracts: Sequence[str], limit_s: float = 120
 
     async def drafts() -> list[dict[str, Any]] | None:
         found = await product.all("invoicing", "/v1/invoices", status="draft")
-        return found if len(found) == claimed else None
+        return found if len(found) == claimed + beside else None
 
-    found = await eventually(drafts, limit_s)
+    found = await eventually(drafts, 120)
     assert found is not None
     return found
 

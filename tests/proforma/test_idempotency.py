@@ -17,7 +17,7 @@ from proforma.http import Ctx, Tx, create_app, router
 from proforma.runtime import Runtime
 from tests.conftest import MakeApi, MakeRuntime
 from tests.support.api import serving
-from tests.support.rows import change, rows, value
+from tests.support.rows import change, locks_awaited, rows, value
 from tests.support.tokens import Tokens
 
 EFFECTS = "select count(*) from effects"
@@ -116,7 +116,7 @@ async def test_of_two_at_once_the_second_waits_for_the_firsts_answer(make_runtim
         first = asyncio.create_task(post(client.as_("biller")))
         await slow.begun.wait()
         second = asyncio.create_task(post(client.as_("biller")))
-        await asyncio.sleep(0.3)
+        await locks_awaited(runtime)
         assert not second.done()
         slow.go_on.set()
         assert (await first).content == (await second).content

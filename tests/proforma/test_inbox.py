@@ -7,7 +7,7 @@ from uuid import uuid4
 from proforma import inbox
 from proforma.clock import SetClock
 from tests.conftest import MakeRuntime
-from tests.support.rows import rows
+from tests.support.rows import locks_awaited, rows
 
 
 async def test_of_two_transactions_at_once_the_second_waits_and_finds_the_work_done(make_runtime: MakeRuntime) -> None:
@@ -21,7 +21,7 @@ async def test_of_two_transactions_at_once_the_second_waits_and_finds_the_work_d
     async with runtime.database.transaction() as session:
         assert await inbox.first_time(session, "group", [event], now) == {event}
         waiting = asyncio.create_task(second())
-        await asyncio.sleep(0.2)
+        await locks_awaited(runtime)
         assert not waiting.done()
     assert await waiting == set()
 
@@ -37,7 +37,7 @@ async def test_when_the_first_one_fails_the_second_does_the_work(make_runtime: M
     async with runtime.database.transaction() as session:
         await inbox.first_time(session, "group", [event], now)
         waiting = asyncio.create_task(second())
-        await asyncio.sleep(0.2)
+        await locks_awaited(runtime)
         await session.rollback()
     assert await waiting == {event}
 

@@ -19,7 +19,7 @@ from tests.conftest import MakeRuntime
 from tests.support.databases import Databases
 from tests.support.events import record_of
 from tests.support.probe import HANDLERS, Other, Told, write_effects
-from tests.support.rows import change, rows, value
+from tests.support.rows import change, locks_awaited, rows, value
 
 TOPIC = ("probe.things", 0)
 POSITION = "select next_offset from consumed where topic = 'probe.things' and partition = 0"
@@ -105,7 +105,7 @@ async def test_two_members_with_the_same_batch_come_one_after_the_other(make_run
 
     async def slowly(session: AsyncSession, context: Context, messages: Sequence[Message[Told]]) -> None:
         handled.append(len(messages))
-        await asyncio.sleep(0.2)
+        await locks_awaited(runtime)
         await write_effects(session, context, messages)
 
     intake = intake_of(runtime, Handlers(Handler(Told, slowly)))

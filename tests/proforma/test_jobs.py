@@ -17,7 +17,7 @@ from proforma.runtime import Runtime
 from proforma.telemetry import current_trace
 from tests.conftest import MakeApi, MakeRuntime
 from tests.proforma.marking import Marking, has_ended, marks, prepared, runner_of, shown, start
-from tests.support.rows import change, value
+from tests.support.rows import change, locks_awaited, value
 from tests.support.waits import eventually, running
 
 
@@ -58,7 +58,7 @@ async def test_a_running_job_is_canceled_behind_the_step_in_hand(make_runtime: M
     async with running(runner_of(runtime, kind)):
         await kind.begun.wait()
         asking = asyncio.create_task(cancel(runtime, job.id))
-        await asyncio.sleep(0.1)
+        await locks_awaited(runtime)
         kind.before_step.set()
         await asking
         await eventually(lambda: has_ended(runtime, job.id))

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import asyncpg
 import pytest
@@ -45,18 +45,28 @@ async def is_active(relay: Relay) -> bool:
 
 
 async def test_of_two_one_is_active_and_the_other_takes_over_when_it_stops(
-    make_runtime: MakeRuntime, make_topics: MakeTopics
+    make_runtime: MakeRuntime, make_topics: MakeTopics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runtime = await make_runtime("probe")
+    tries: list[str] = []
+    connect = runtime.database.connect
+
+    async def counted(**settings: str) -> Any:
+        tries.append("connect")
+        return await connect(**settings)
+
+    async def has_tried(times: int) -> bool:
+        return len(tries) >= times
+
     await make_topics("probe.things")
     first, second = relay_of(runtime), relay_of(runtime)
     async with running(second) as stop_second:
         await eventually(lambda: is_active(second))
+        monkeypatch.setattr(runtime.database, "connect", counted)
         async with running(first):
             await emit(runtime, Told(name="a", value="1"))
             await eventually(lambda: all_sent(runtime))
-            # Longer than the pause between two tries for the lock.
-            await asyncio.sleep(1.2)
+            await eventually(lambda: has_tried(2))
             assert (first.active, second.active) == (False, True)
             assert len(await rows(runtime, HOLDER)) == 1
             stop_second.set()

@@ -69,7 +69,6 @@ async def test_a_loop_that_dies_takes_the_worker_with_it(make_runtime: MakeRunti
     runtime = await make_runtime("probe", worker_port=free_port())
 
     async def dies(_: Runtime, __: asyncio.Event) -> None:
-        await asyncio.sleep(0.2)
         raise ValueError("a bug")
 
     with pytest.raises(ExceptionGroup) as ended:
@@ -81,13 +80,15 @@ async def test_a_loop_that_dies_takes_the_worker_with_it(make_runtime: MakeRunti
 async def test_a_services_own_loop_runs_until_the_stop(make_runtime: MakeRuntime) -> None:
     runtime = await make_runtime("probe")
     turns: list[bool] = []
+    begun = asyncio.Event()
 
     async def loop(of: Runtime, stop: asyncio.Event) -> None:
         turns.append(of is runtime)
+        begun.set()
         await stop.wait()
 
     async with running(Worker(runtime, Work(loops=[loop]))):
-        await asyncio.sleep(0.1)
+        await begun.wait()
     assert turns == [True]
 
 

@@ -4,6 +4,9 @@ from typing import Any
 
 from proforma.db import execute, fetch
 from proforma.runtime import Runtime
+from tests.support.waits import eventually
+
+_WAITING = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
 
 
 async def rows(runtime: Runtime, sql: str, *args: Any) -> list[dict[str, Any]]:
@@ -22,3 +25,12 @@ async def change(runtime: Runtime, sql: str, *args: Any) -> int:
     """Runs one statement and commits; returns how many rows it touched."""
     async with runtime.database.transaction() as session:
         return await execute(session, sql, *args)
+
+
+async def locks_awaited(runtime: Runtime, sessions: int = 1) -> None:
+    """Waits until this many sessions of the service's database wait for a lock that somebody holds."""
+
+    async def waiting() -> bool:
+        return bool(await value(runtime, _WAITING) >= sessions)
+
+    await eventually(waiting)

@@ -15,13 +15,9 @@ from billing_backlog.contracts.queries import lock_contracts, lock_terms
 from proforma.db import execute, fetch_value, lock_keys
 from proforma.runtime import Runtime
 from tests.billing_backlog.masters import Masters, Meeting, line_body, statuses
+from tests.support.rows import locks_awaited
 
 URL = "/v1/contract-lines"
-WAITS = """
-select exists (
-  select from pg_locks l join pg_database d on d.oid = l.database
-  where d.datname = current_database() and l.locktype = 'advisory' and not l.granted)
-"""
 
 
 async def test_two_lines_at_once_do_not_take_the_same_work(desk: Masters, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,15 +90,9 @@ async def test_whoever_waits_for_a_project_holds_no_contract(runtime: Runtime, d
     async with runtime.database.transaction() as approval:
         await lock_keys(approval, "project", ["PORTAL"], shared=True)
         waiting = asyncio.create_task(desk.patch(f"{URL}/{made['id']}", {"name": "x"}))
-        await until_somebody_waits(approval)
+        await locks_awaited(runtime)
         await execute(approval, "select id from contracts where id = $1 for update nowait", UUID(contract["id"]))
         assert (await waiting).status_code == 503
-
-
-async def until_somebody_waits(session: AsyncSession) -> None:
-    async with asyncio.timeout(10):
-        while not await fetch_value(session, WAITS):
-            await execute(session, "select pg_sleep(0.01)")
 
 
 async def test_a_project_added_before_the_lock_is_locked_too_and_in_order(

@@ -22,7 +22,7 @@ from tests.billing_backlog.triggers.calendars import TODAY, ago, come, due, sche
 from tests.conftest import MakeApi
 from tests.support.api import Api
 from tests.support.events import deliver, record_of
-from tests.support.waits import eventually
+from tests.support.rows import locks_awaited
 
 OTHER_LINE, OTHER_CONTRACT, THIRD_LINE = (UUID(int=n) for n in (13, 12, 14))
 
@@ -108,14 +108,10 @@ async def test_an_edit_waits_for_a_run_under_way_and_sees_what_ran(api: MakeApi)
     body = {"rows": [{"run_date": str(TODAY), "cut_off": str(TODAY)}]}
     path = f"/v1/invoice-schedules/{listed['id']}"
 
-    async def waits() -> bool:
-        found = "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
-        return bool(await rows(runtime, found))
-
     async with runtime.database.transaction() as session:
         await service.run_due(session, runtime.context(), [Due(CONTRACT, LINE, TODAY)])
         edit = asyncio.create_task(client.as_("biller").patch(path, json=body, headers={"If-Match": "*"}))
-        await eventually(waits, limit_s=10)
+        await locks_awaited(runtime)
     answer = await edit
     assert pointers(answer) == ["/rows/0/cut_off"]
     assert await statuses(runtime) == {TODAY: "skipped"}

@@ -12,7 +12,7 @@ from proforma.db import execute
 from proforma.errors import Conflict
 from tests.invoicing.claimed import Desk, claiming
 from tests.invoicing.conftest import MakeDesk
-from tests.support.waits import eventually
+from tests.support.rows import locks_awaited
 
 
 async def drafts(desk: Desk, count: int) -> list[UUID]:
@@ -82,15 +82,11 @@ async def test_the_same_invoices_named_in_opposite_orders_do_not_wait_for_each_o
             context = desk.runtime.context("manager")
             return await service.confirm_many(session, context, [(one, 2) for one in some])
 
-    async def both_wait() -> bool:
-        waiting = "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
-        return len(await desk.sql(waiting)) == 2
-
     # While the third is held, who locks in the order of naming has the first two, or the last two, and wants the rest.
     async with desk.runtime.database.transaction() as session:
         await execute(session, "select 1 from invoices where id = $1 for update", ids[2])
         calls = [asyncio.create_task(bulk(named)) for named in (ids, ids[::-1])]
-        await eventually(both_wait)
+        await locks_awaited(desk.runtime, sessions=2)
     results = await asyncio.gather(*calls)
     assert sorted((one.changed, one.unchanged) for one in results) == [(0, 5), (5, 0)]
     assert await numbers(desk) == [f"PF-2026-{n:06}" for n in range(1, 6)]

@@ -54,7 +54,8 @@ async def test_json_lines_come_in_as_csv_does(client: Api) -> None:
     )
     job = await imported(client, lines, content_type="application/x-ndjson")
     assert job["result"] == {"created": 1, "updated": 0, "unchanged": 0}
-    assert [line for line, _, _ in await problems_of(client, job)] == [2, 3, 4, 5]
+    named = {2: "te-2", 3: None, 4: None, 5: "te-4"}
+    assert {line: external_id for line, external_id, _ in await problems_of(client, job)} == named
     entry = (await entries_of(client))["te-1"]
     assert (entry["quantity"], entry["description"], entry["task"]) == ("7.50", "a\nb", None)
 
@@ -125,7 +126,8 @@ async def test_bad_rows_are_named_by_line_and_the_rest_goes_on(client: Api) -> N
     job = await imported(client, "\r\n".join(lines))
     assert job["result"] == {"created": 2, "updated": 0, "unchanged": 0}
     found = await problems_of(client, job)
-    assert [line for line, _, _ in found] == [4, 6, 8, 9, 11, 13, 15]
+    named = {4: None, 6: "te-2", 8: None, 9: "te-4", 11: "te-5", 13: "te-6", 15: "te-7"}
+    assert {line: external_id for line, external_id, _ in found} == named
     assert {reason for _, _, reason in found} == {"validation"}
     assert (job["refused"], job["done"], job["total"]) == (7, 9, 9)
     entries = await entries_of(client)

@@ -17,7 +17,7 @@ from proforma.db import driver, fetch_value
 from proforma.jobs import Job, JobRunner, Step
 from tests.conftest import MakeApi
 from tests.support.api import Api
-from tests.support.waits import eventually
+from tests.support.rows import locks_awaited
 from tests.time_expense.imports.files import (
     csv_of,
     entries_of,
@@ -42,11 +42,6 @@ from time_expense.imports.schemas import row_of
 async def client(api: MakeApi) -> Api:
     """Steps are short here: three rows."""
     return await api("time-expense", limits={"job_step_max": 3})
-
-
-WAITING_FOR_A_LOCK = """
-select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'
-"""
 
 
 SUBMIT_AND_APPROVE: tuple[tuple[str, Verb], ...] = (("ada", "submit"), ("pm", "approve"))
@@ -115,14 +110,10 @@ async def apply_beside(client: Api, row: Row, first: Callable[[AsyncSession], Aw
         async with client.runtime.database.transaction() as session:
             return await service.apply(session, as_pm(client), "approved", [row])
 
-    async def waits() -> bool:
-        async with client.runtime.database.transaction() as session:
-            return bool(await fetch_value(session, WAITING_FOR_A_LOCK))
-
     async with client.runtime.database.transaction() as session:
         await first(session)
         applying = asyncio.create_task(apply())
-        await eventually(waits)
+        await locks_awaited(client.runtime)
     return await applying
 
 

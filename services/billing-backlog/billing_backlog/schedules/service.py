@@ -48,6 +48,8 @@ async def create_schedules(
     _refuse([{**e, "pointer": at + e["pointer"]} for at, rows in wanted.items() for e in row_errors(rows)])
     contracts = await _contracts_of(session, sent)
     statuses = await queries.lock_contracts(session, contracts.values())
+    # Again behind the locks: a line that was deleted meanwhile would get a schedule of nothing.
+    contracts = await _contracts_of(session, sent)
     await _refuse_unfit(session, sent, contracts, statuses)
     await _refuse_ran(session, sent, wanted)
     await refuse_taken(session, InvoiceSchedule, {at: body.external_id for at, body in sent.items()})
@@ -231,7 +233,7 @@ async def _refuse_ran(
 
 def _refuse_ended(schedule: InvoiceSchedule) -> None:
     if schedule.status == "ended":
-        raise Conflict(f"schedule {schedule.id} has ended; the line can be given another", status="ended")
+        raise Conflict(f"schedule {schedule.id} has ended; the line can be given another", state="ended")
 
 
 def _refuse(errors: Collection[dict[str, Any]]) -> None:

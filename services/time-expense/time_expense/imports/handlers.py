@@ -9,7 +9,7 @@ from proforma.context import Context
 from proforma.jobs import Job, JobProblem, Step
 from time_expense.imports import service
 from time_expense.imports.rules import Problem, Row
-from time_expense.imports.schemas import columns_of, row_of, why
+from time_expense.imports.schemas import columns_of, named_by, row_of, why
 from time_expense.uploads import queries as uploads
 from time_expense.uploads.rules import WINDOW_BYTES, Place, Record, Unreadable, read
 
@@ -70,7 +70,8 @@ def _rows(records: Sequence[Record | Unreadable], columns: list[str]) -> tuple[l
         try:
             rows.append(row_of(record.line, columns, record.content))
         except ValueError as error:
-            problems.append(Problem(record.line, None, "validation", why(error)))
+            named = named_by(columns, record.content)
+            problems.append(Problem(record.line, named, "validation", why(error)))
     return rows, problems
 
 

@@ -1,8 +1,9 @@
 """A row of an import: the fields of an entry, with its external_id."""
 
+import json
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from proforma.bodies import ExternalId, Input
 from proforma.errors import BrokenRule
@@ -21,6 +22,8 @@ class ImportRow(EntryIn):
 
     external_id: ExternalId
 
+
+_EXTERNAL_ID: TypeAdapter[str] = TypeAdapter(ExternalId)
 
 COLUMNS = {one.alias or name: one.is_required() for name, one in ImportRow.model_fields.items()}
 """The columns of a CSV, and whether it must have them."""
@@ -51,6 +54,15 @@ def row_of(line: int, columns: list[str], content: list[str] | str) -> Row:
     return _row(
         line, ImportRow.model_validate({name: cell for name, cell in zip(columns, content, strict=True) if cell})
     )
+
+
+def named_by(columns: list[str], content: list[str] | str) -> str | None:
+    """The external_id of a row that is not valid, so that its sender finds it; None where it shows none."""
+    try:
+        shown = json.loads(content) if isinstance(content, str) else dict(zip(columns, content, strict=False))
+        return _EXTERNAL_ID.validate_python(shown["external_id"])
+    except (ValueError, TypeError, LookupError, RecursionError):
+        return None
 
 
 def why(error: ValueError) -> str:

@@ -65,6 +65,26 @@ def split_amount(whole: Decimal, parts: Sequence[tuple[Decimal, Decimal]], curre
     return [*amounts, whole - sum(amounts, Decimal(0))]
 
 
+def kept_and_rest(
+    whole: Decimal, quantity: Decimal, price: Decimal, kept: Decimal, currency: str
+) -> tuple[Decimal, Decimal]:
+    """`whole`, the amount of `quantity` at `price`, as the amounts of the `kept` part and of the rest.
+
+    The kept part is round(kept × price), the rest what is left of the whole: they add up to it whatever the rounding
+    was (design §4). Nothing kept is no amount, all of it the whole.
+    """
+    if kept == quantity:
+        return whole, whole - whole
+    first = amount_of(kept, price, currency)
+    return first, whole - first
+
+
+def tax_kept_and_rest(tax: Decimal, quantity: Decimal, kept: Decimal, currency: str) -> tuple[Decimal, Decimal]:
+    """The tax of `quantity`, scaled to the `kept` part of it and to the rest (above zero quantity only)."""
+    first = tax if kept == quantity else round_amount(tax * kept / quantity, currency)
+    return first, tax - first
+
+
 def _decimal(places: int, least: Decimal, most: Decimal) -> Any:
     unit = Decimal(1).scaleb(-places)
 

@@ -15,9 +15,11 @@ from proforma.money import (
     QuantityFromZero,
     SignedQuantity,
     amount_of,
+    kept_and_rest,
     minor_units,
     round_amount,
     split_amount,
+    tax_kept_and_rest,
 )
 
 QUANTITIES = st.decimals("0.01", "1000000", places=2)
@@ -55,6 +57,21 @@ def test_a_split_adds_up_to_the_whole(parts: list[tuple[Decimal, Decimal]], curr
     assert sum(amounts) == whole
     assert len(amounts) == len(parts)
     assert amounts[:-1] == [amount_of(quantity, price, currency) for quantity, price in parts[:-1]]
+
+
+@given(QUANTITIES, PRICES, st.data(), CURRENCIES)
+def test_what_is_kept_and_the_rest_are_the_whole(
+    quantity: Decimal, price: Decimal, data: st.DataObject, currency: str
+) -> None:
+    kept = data.draw(st.decimals("0", quantity, places=2))
+    whole, tax = amount_of(quantity, price, currency), round_amount(data.draw(PRICES), currency)
+    first, rest = kept_and_rest(whole, quantity, price, kept, currency)
+    assert (first, first + rest) == (amount_of(kept, price, currency), whole)
+    # Each part is its own quantity × price to the smallest unit: the rest bears both roundings.
+    assert abs(rest - (quantity - kept) * price) <= Decimal(1).scaleb(-minor_units(currency))
+    kept_tax, rest_tax = tax_kept_and_rest(tax, quantity, kept, currency)
+    assert kept_tax + rest_tax == tax
+    assert min(kept_tax, rest_tax) >= 0
 
 
 @pytest.mark.parametrize(

@@ -169,6 +169,31 @@ class PostingBlocked(Event):
         return str(self.contract_id)
 
 
+class CancellationAnswer(Body):
+    """`reversed`: every row of the revision is reversed, for good. `refused`: an invoice holds the work, and stays."""
+
+    id: UUID
+    revision: int
+    request_id: UUID
+    outcome: Literal["reversed", "refused"]
+    reason: str | None = None
+    invoice_id: UUID | None = None
+
+
+class CancellationsAnswered(Event):
+    """What became of cancellation requests of one contract, or of one project where no contract has the work."""
+
+    TYPE: ClassVar[str] = "proforma.billing-backlog.cancellations.answered.v1"
+    TOPIC: ClassVar[str] = "billing-backlog.answers"
+
+    contract_id: UUID | None = None
+    project: str
+    entries: list[CancellationAnswer] = Field(min_length=1, max_length=500)
+
+    def key(self) -> str:
+        return str(self.contract_id or self.project)
+
+
 class PostedActual(Body):
     """One row of the ledger as it was posted. A chargeable row without a price has price and amount null, never 0."""
 

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field
 
+from proforma.clock import derived_id
 from proforma.envelope import Body, Event
 from proforma.events.billing_backlog import ControlTotals, ItemClass
 from proforma.events.time_expense import BillingType
@@ -104,8 +105,30 @@ class DetailFigures(Body):
     billing_type: BillingType
 
 
+class DetailCoding(Body):
+    """All that the ledger keeps of a detail that stands on nothing but this invoice: one that was added by hand."""
+
+    date: date
+    unit: str
+    project: str | None = None
+    task: str | None = None
+    resource: str | None = None
+    role: str | None = None
+    category: str | None = None
+    product: str | None = None
+    description: str | None = None
+    external_description: str | None = None
+
+
 class ConfirmedDetail(Body):
-    """One detail of a confirmed invoice: `was` as it was claimed, `now` as it is billed."""
+    """One detail of a confirmed invoice: `was` as it was claimed, or billed before; `now` as it is billed.
+
+    `was` is null, and `coding` there, exactly where it was added by hand. `remainder` says what becomes of a reduced
+    quantity: `return` opens the rest as an item (`returned_item_id`); of `write_off` the rest is the detail that names
+    this one in `written_off_from`, is non-chargeable, has this one's item and claim, and comes in the same chunk.
+    `original_detail_id`, on a corrective, is the detail whose billing this one replaces: the whole of `was` is
+    reversed, `now` is billed, and of a lower quantity the rest is an item again.
+    """
 
     detail_id: UUID
     item_id: UUID | None = None
@@ -118,8 +141,14 @@ class ConfirmedDetail(Body):
     remainder: Literal["write_off", "return"] | None = None
     written_off_from: UUID | None = None
     original_detail_id: UUID | None = None
+    coding: DetailCoding | None = None
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True, serialize_by_alias=True)
+
+
+def returned_item_id(detail_id: UUID) -> UUID:
+    """The id of the item that confirming this detail returns to the backlog: both sides name it without asking."""
+    return derived_id("returned", detail_id)
 
 
 class InvoiceConfirmed(Event):

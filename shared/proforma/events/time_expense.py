@@ -43,6 +43,30 @@ class ApprovedEntry(Body):
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True, serialize_by_alias=True)
 
 
+class CancellationRequest(Body):
+    """May this revision's approval be cancelled? `request_id` tells its answer from an older question's."""
+
+    id: UUID
+    revision: int = Field(ge=1)
+    request_id: UUID
+    project: str = Field(min_length=1, max_length=64)
+    by: str
+    at: datetime
+    reason: str = Field(max_length=2000)
+
+
+class CancellationsRequested(Event):
+    """Approvals of one project that a manager wants to cancel, 500 at most. Each is answered: reversed, or refused."""
+
+    TYPE: ClassVar[str] = "proforma.time-expense.entries.cancellation-requested.v1"
+    TOPIC: ClassVar[str] = "time-expense.entries"
+
+    entries: list[CancellationRequest] = Field(min_length=1, max_length=500)
+
+    def key(self) -> str:
+        return self.entries[0].project
+
+
 class EntriesApproved(Event):
     """Entries of one project that a manager approved, 500 at most."""
 

@@ -21,9 +21,13 @@ class Item(Base, table=True):
     __table_args__ = (
         CheckConstraint("(billing_status = 'on_invoice') = (claim_id is not null)", name="claim"),
         CheckConstraint("billing_status not in ('ready', 'on_invoice') or amount is not null", name="priced"),
+        CheckConstraint(
+            "unpriced is null or (amount is null and unpriced in ('no_price', 'no_exchange_rate'))", name="unpriced"
+        ),
         CheckConstraint("billing_status = 'cost_only' or contract_line_id is not null", name="line"),
         Index("items_contract_id_idx", "contract_id", "id"),
         Index("items_project_idx", "project", "id"),
+        Index("items_journal_line_id_idx", "journal_line_id", postgresql_where=text("journal_line_id is not null")),
         Index("items_entry_id_idx", "entry_id", postgresql_where=text("entry_id is not null")),
         {"postgresql_with": {"fillfactor": 50}},
     )
@@ -48,6 +52,8 @@ class Item(Base, table=True):
     amount: Decimal | None = Field(default=None, sa_column=Column(Numeric))
     tax: Decimal | None = Field(default=None, sa_column=Column(Numeric))
     currency: str | None = Field(default=None, sa_column=Column(Text))
+    journal_line_id: UUID | None = Field(default=None, sa_column=Column(Uuid))
+    unpriced: str | None = Field(default=None, sa_column=Column(Text))
     billing_type: str | None = Field(default=None, sa_column=Column(Text))
     description: str | None = Field(default=None, sa_column=Column(Text))
     external_description: str | None = Field(default=None, sa_column=Column(Text))

@@ -51,7 +51,7 @@ async def create_lines(
     await session.flush()
     await _refuse_too_many(session, contract_ids)
     if any(contract["status"] == "active" for contract in contracts.values()):
-        await refuse_overlaps(session, {row.project for row in rows}, {row.id for row in rows})
+        await refuse_overlaps(session, {row.project for row in rows if row.project}, {row.id for row in rows})
     return rows
 
 
@@ -72,7 +72,7 @@ async def change_line(
         raise Invalid("the contract line is not valid", errors)
     await session.flush()
     if status == "active":
-        await refuse_overlaps(session, {row.project}, {row.id})
+        await refuse_overlaps(session, {row.project} if row.project else (), {row.id})
     return row
 
 

@@ -10,13 +10,18 @@ from billing_backlog.base import Base
 
 
 class Entry(Base, table=True):
-    """One row per entry, locked before anything of the entry moves. `content_hash` tells a repeat from a forgery."""
+    """One row per entry, locked before anything of the entry moves.
+
+    `content` is the approval as it came (ApprovedEntry as JSON), `content_hash` tells a repeat from a forgery. Both are
+    null where a cancellation came before its approval: what it leaves is a tombstone.
+    """
 
     __tablename__ = "entries"
 
     entry_id: UUID = Field(primary_key=True)
     revision: int = Field(sa_column=Column(Integer, nullable=False))
     state: str = Field(sa_column=Column(Text, nullable=False))
-    content_hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    content_hash: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
+    content: str | None = Field(default=None, sa_column=Column(Text))
     project: str = Field(sa_column=Column(Text, nullable=False))
     updated_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))

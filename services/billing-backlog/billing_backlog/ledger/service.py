@@ -17,7 +17,11 @@ from proforma.events.billing_backlog import ActualsPosted
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewActual:
-    """A ledger row to post. `billing_status` of an item that opens: unbilled, or cost_only."""
+    """A ledger row to post. `billing_status` of an item that opens: unbilled, or cost_only; null opens none.
+
+    `tax` None is no tax (0 where there is an amount). `unpriced`: why an item that opens has no price.
+    `has_cost_price`: what an item that opens cost is known; None: it is when a priced cost row of its entry comes with it.
+    """
 
     id: UUID
     type: str
@@ -45,9 +49,25 @@ class NewActual:
     entry_id: UUID | None
     entry_revision: int | None
     billing_status: str | None
+    tax: Decimal | None = None
+    exchange_rate_id: UUID | None = None
+    journal_line_id: UUID | None = None
+    item_id: UUID | None = None
+    invoice_id: UUID | None = None
+    invoice_detail_id: UUID | None = None
+    replaces: UUID | None = None
+    unpriced: str | None = None
+    has_cost_price: bool | None = None
+
+    @property
+    def taxed(self) -> Decimal | None:
+        """The tax to keep."""
+        return Decimal(0) if self.tax is None and self.amount is not None else self.tax
 
 
-_COLUMNS = ["class" if one.name == "item_class" else one.name for one in fields(NewActual)]
+_OF_ITEMS = {"tax", "unpriced", "has_cost_price"}
+_KEPT = [one.name for one in fields(NewActual) if one.name not in _OF_ITEMS]
+_COLUMNS = ["class" if name == "item_class" else name for name in _KEPT]
 _ITEM_COLUMNS = [
     "id",
     "contract_id",
@@ -70,13 +90,16 @@ _ITEM_COLUMNS = [
     "billing_type",
     "description",
     "external_description",
+    "journal_line_id",
+    "unpriced",
     "billing_status",
 ]
 
 # Everything that a reversal copies from its original; quantity, amount and tax are negated, price stays (domain §3).
 COPIED = (
-    "class, billing_type, date, unit, price, currency, rate_id, project, task, resource, role, category, product, "
-    "description, external_description, contract_id, contract_line_id, entry_id, entry_revision"
+    "class, billing_type, date, unit, price, currency, rate_id, exchange_rate_id, project, task, resource, role, "
+    "category, product, description, external_description, contract_id, contract_line_id, entry_id, entry_revision, "
+    "journal_line_id, item_id"
 )
 
 TAKE_OPEN = """
@@ -87,6 +110,7 @@ insert into actuals (id, type, cause, accounting_date, posted_at, posted_by, qua
                      billing_status, adjustment, {COPIED})
 select n.new_id, a.type, $3, $4, $5, $6, -a.quantity, -a.amount, -a.tax, a.id, 'canceled', 'unadjustable', {COPIED}
 from unnest($1::uuid[], $2::uuid[]) n (old_id, new_id) join actuals a on a.id = n.old_id
+returning id
 """
 CANCEL = "update actuals set billing_status = 'canceled', adjustment = 'adjusted' where id = any($1::uuid[])"
 
@@ -111,9 +135,7 @@ from told group by key, chunk order by key, chunk
 async def post(session: AsyncSession, context: Context, rows: Sequence[NewActual]) -> None:
     """Appends rows, opens the items among them, and tells the actuals topic."""
     now = context.clock.now()
-    values = [[getattr(row, one.name) for one in fields(NewActual)] for row in rows]
-    tax_of = [Decimal(0) if row.amount is not None else None for row in rows]
-    records = [(*value, tax, now, context.actor) for value, tax in zip(values, tax_of, strict=True)]
+    records = [(*(getattr(row, name) for name in _KEPT), row.taxed, now, context.actor) for row in rows]
     await copy(session, "actuals", [*_COLUMNS, "tax", "posted_at", "posted_by"], records)
     await _open_items(session, context, rows)
     await tell(session, context, [row.id for row in rows])
@@ -126,8 +148,8 @@ async def _open_items(session: AsyncSession, context: Context, rows: Sequence[Ne
     items = [
         (
             *(getattr(row, name) for name in names),
-            Decimal(0) if row.amount is not None else None,
-            row.entry_id in costed,
+            row.taxed,
+            row.entry_id in costed if row.has_cost_price is None else row.has_cost_price,
             context.actor,
             now,
         )
@@ -156,12 +178,21 @@ async def cancel_items(session: AsyncSession, context: Context, item_ids: Collec
 
 async def _cancel_open(session: AsyncSession, context: Context, which: str, argument: object) -> int:
     rows = await fetch(session, TAKE_OPEN.format(which=which), argument)
-    old = sorted(row["id"] for row in rows)
-    if not old:
-        return 0
-    new = [context.ids() for _ in old]
-    now = context.clock.now()
-    await execute(session, REVERSE, old, new, "close", now.date(), now, context.actor)
-    await execute(session, CANCEL, old)
+    new = await reverse(session, context, [row["id"] for row in rows], "close")
     await tell(session, context, new)
-    return len(old)
+    return len(rows)
+
+
+async def reverse(session: AsyncSession, context: Context, ids: Collection[UUID], cause: str) -> list[UUID]:
+    """Reverses these rows and marks them canceled; returns the reversals' ids, which are still to be told.
+
+    Their items are not touched. A row that is reversed already meets the unique key on `reverses`; an id that is none
+    of the ledger's (a milestone, a product line) is left out.
+    """
+    if not ids:
+        return []
+    now, old = context.clock.now(), sorted(ids)
+    new = [context.ids() for _ in old]
+    rows = await fetch(session, REVERSE, old, new, cause, now.date(), now, context.actor)
+    await execute(session, CANCEL, old)
+    return [row["id"] for row in rows]

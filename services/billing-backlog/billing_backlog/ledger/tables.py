@@ -23,6 +23,8 @@ class Actual(Base, table=True):
         Index("actuals_contract_id_idx", "contract_id", "id"),
         Index("actuals_entry_id_idx", "entry_id", postgresql_where=text("entry_id is not null")),
         Index("actuals_project_idx", "project", "id", postgresql_where=text("project is not null")),
+        Index("actuals_journal_line_id_idx", "journal_line_id", postgresql_where=text("journal_line_id is not null")),
+        Index("actuals_item_id_idx", "item_id", postgresql_where=text("item_id is not null")),
         Index("actuals_invoice_id_idx", "invoice_id", postgresql_where=text("invoice_id is not null")),
         Index(
             "actuals_billed_detail_key",
@@ -48,6 +50,7 @@ class Actual(Base, table=True):
     tax: Decimal | None = Field(default=None, sa_column=Column(Numeric))
     currency: str | None = Field(default=None, sa_column=Column(Text))
     rate_id: UUID | None = Field(default=None, sa_column=Column(Uuid))
+    exchange_rate_id: UUID | None = Field(default=None, sa_column=Column(Uuid))
     project: str | None = Field(default=None, sa_column=Column(Text))
     task: str | None = Field(default=None, sa_column=Column(Text))
     resource: str | None = Field(default=None, sa_column=Column(Text))
@@ -60,6 +63,8 @@ class Actual(Base, table=True):
     contract_line_id: UUID | None = Field(default=None, sa_column=Column(Uuid))
     entry_id: UUID | None = Field(default=None, sa_column=Column(Uuid))
     entry_revision: int | None = Field(default=None, sa_column=Column(Integer))
+    journal_line_id: UUID | None = Field(default=None, sa_column=Column(Uuid))
+    item_id: UUID | None = Field(default=None, sa_column=Column(Uuid))
     invoice_id: UUID | None = Field(default=None, sa_column=Column(Uuid))
     invoice_detail_id: UUID | None = Field(default=None, sa_column=Column(Uuid))
     reverses: UUID | None = Field(default=None, sa_column=Column(Uuid, unique=True))

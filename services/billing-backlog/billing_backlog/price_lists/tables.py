@@ -31,7 +31,15 @@ class Rate(Base, table=True):
     __tablename__ = "rates"
     __table_args__ = (
         UniqueConstraint(
-            "price_list_id", "class", "role", "category", "product", "resource", postgresql_nulls_not_distinct=True
+            "price_list_id",
+            "class",
+            "role",
+            "category",
+            "product",
+            "resource",
+            "unit",
+            name="rates_work_key",
+            postgresql_nulls_not_distinct=True,
         ),
     )
 

@@ -20,7 +20,7 @@ class NewActual:
     """A ledger row to post. `billing_status` of an item that opens: unbilled, or cost_only; null opens none.
 
     `tax` None is no tax (0 where there is an amount). `unpriced`: why an item that opens has no price.
-    `has_cost_price`: what an item that opens cost is known; None: it is when a priced cost row of its entry comes with it.
+    `has_cost_price`: whether an item that opens has a known cost; None: it has when a priced cost row comes with it.
     """
 
     id: UUID

@@ -11,6 +11,8 @@ QUANTITY_MAX = Decimal("1000000")
 PRICE_MAX = Decimal("1000000000")
 AMOUNT_MAX = Decimal("1000000000000")
 SUM_MAX = Decimal("1000000000000000000")
+RATE_LEAST = Decimal("0.00000001")
+RATE_MAX = Decimal("1000000000")
 
 # ISO 4217 codes whose minor unit is not a hundredth; every other three-letter code has two decimals.
 _MINOR_UNITS = {
@@ -145,6 +147,9 @@ Price = Annotated[Decimal, BeforeValidator(_decimal(4, Decimal(0), PRICE_MAX)), 
 
 Amount = Annotated[Decimal, BeforeValidator(_decimal(4, -AMOUNT_MAX, AMOUNT_MAX)), _serialise, _schema(4, Decimal(-1))]
 """In the currency's minor units (at most four decimals in any currency)."""
+
+Rate = Annotated[Decimal, BeforeValidator(_decimal(8, RATE_LEAST, RATE_MAX)), _serialise, _schema(8, Decimal(0))]
+"""Units of one currency for a unit of another: above zero, up to eight decimals."""
 
 QuantitySum = Annotated[
     Decimal, BeforeValidator(_decimal(2, -SUM_MAX, SUM_MAX)), _serialise, _schema(2, Decimal(-1), 19)

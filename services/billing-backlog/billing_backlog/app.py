@@ -8,6 +8,7 @@ from billing_backlog.contract_lifecycle.routes import routes as contract_lifecyc
 from billing_backlog.contract_lines.routes import routes as contract_lines
 from billing_backlog.contracts.routes import routes as contracts
 from billing_backlog.customers.routes import routes as customers
+from billing_backlog.exchange_rates.routes import routes as exchange_rates
 from billing_backlog.ledger.routes import contract_routes as summaries
 from billing_backlog.ledger.routes import routes as actuals
 from billing_backlog.postings.routes import routes as postings
@@ -27,6 +28,7 @@ put it on invoices.
 NOUNS: list[APIRouter] = [
     customers,
     price_lists,
+    exchange_rates,
     contracts,
     contract_lifecycle,
     contract_lines,

@@ -1,6 +1,7 @@
 """Price lists over HTTP."""
 
 import asyncio
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -19,6 +20,10 @@ def rate(role: str = "dev", price: str = "200", **fields: Any) -> Json:
     return {"class": "time", "role": role, "price": price, **fields}
 
 
+def markup(percent: str, **fields: Any) -> Json:
+    return {"class": "expense", "method": "markup", "markup_percent": percent, **fields}
+
+
 def body(**fields: Any) -> Json:
     return {"name": "Standard", "kind": "sales", "currency": "EUR", **fields}
 
@@ -30,7 +35,8 @@ async def test_one_is_made_with_its_rates(desk: Masters) -> None:
     answer = await desk.biller.post(URL, json=sent)
     assert answer.status_code == 201, answer.text
     made = answer.json()
-    shared = {"unit": "hour", "method": "per_unit", "class": "time"}
+    none = dict.fromkeys(("category", "product", "resource", "markup_percent"))
+    shared = {"unit": "hour", "method": "per_unit", "class": "time", **none}
     assert made["rates"] == [
         {**shared, "role": "arch", "price": "0.1234"},
         {**shared, "role": "dev", "price": "200.0000"},
@@ -67,8 +73,22 @@ async def test_the_list_shows_no_rates_and_has_filters(desk: Masters) -> None:
         ({"rates": [rate(price="1000000000.01")]}, "/rates/0/price"),
         ({"rates": [{**rate(), "price": 200}]}, "/rates/0/price"),
         ({"rates": [{"class": "time", "price": "1"}]}, "/rates/0/role"),
-        ({"rates": [{**rate(), "class": "expense"}]}, "/rates/0/class"),
-        ({"rates": [rate(method="markup")]}, "/rates/0/method"),
+        ({"rates": [{**rate(), "class": "fee"}]}, "/rates/0/class"),
+        ({"rates": [{"role": "dev", "price": "1"}]}, "/rates/0/class"),
+        ({"rates": ["dev"]}, "/rates/0"),
+        ({"rates": [{"class": "expense", "price": "1", "role": "dev"}]}, "/rates/0/role"),
+        ({"rates": [{"class": "material", "price": "1", "category": "x"}]}, "/rates/0/category"),
+        ({"rates": [{"class": "time", "role": "dev"}]}, "/rates/0/price"),
+        ({"rates": [{"class": "expense"}]}, "/rates/0/price"),
+        ({"rates": [{"class": "expense", "method": "markup"}]}, "/rates/0/markup_percent"),
+        ({"rates": [markup("1000.0001")]}, "/rates/0/markup_percent"),
+        ({"rates": [markup("0.00001")]}, "/rates/0/markup_percent"),
+        ({"rates": [markup("-1")]}, "/rates/0/markup_percent"),
+        ({"rates": [rate(method="at_cost")]}, "/rates/0/price"),
+        ({"rates": [rate(markup_percent="1")]}, "/rates/0/markup_percent"),
+        ({"rates": [rate(method="gift")]}, "/rates/0/method"),
+        ({"kind": "cost", "rates": [rate(), {"class": "expense", "price": "1"}]}, "/rates/1/class"),
+        ({"kind": "cost", "rates": [{"class": "time", "role": "dev", "method": "at_cost"}]}, "/rates/0/method"),
         ({"rates": [rate(unit="day")]}, "/rates/0/unit"),
         ({"rates": [rate(str(n)) for n in range(1001)]}, "/rates"),
     ],
@@ -80,8 +100,49 @@ async def test_what_is_wrong_is_named(desk: Masters, fields: Json, pointer: str)
 
 
 async def test_a_value_that_comes_later_is_refused_with_those_that_are_allowed(desk: Masters) -> None:
-    answer = await desk.biller.post(URL, json=body(rates=[{**rate(), "class": "expense"}]))
-    assert answer.json()["errors"][0]["allowed"] == ["time"]
+    answer = await desk.biller.post(URL, json=body(rates=[{**rate(), "class": "fee"}]))
+    assert answer.json()["errors"][0]["allowed"] == ["time", "expense", "material"]
+
+
+async def test_every_class_and_method_is_kept_as_it_was_sent(desk: Masters) -> None:
+    rates = [
+        markup("12.5", category="Travel"),
+        {"class": "expense", "method": "at_cost", "resource": "ann"},
+        {"class": "expense", "method": "at_cost"},
+        {"class": "material", "product": "CABLE", "price": "4"},
+        {"class": "material", "product": "CABLE", "unit": "m", "price": "3"},
+        rate(resource="ann"),
+        {"class": "time", "role": "dev", "method": "markup", "markup_percent": "1000"},
+    ]
+    made = await desk.price_list(rates=rates)
+    for sent, shown in zip(rates, made["rates"], strict=True):
+        figures = ("price", "markup_percent")
+        assert {name: shown[name] for name in sent if name not in figures} == {
+            name: value for name, value in sent.items() if name not in figures
+        }
+        assert [shown[name] and Decimal(shown[name]) for name in figures] == [
+            sent.get(name) and Decimal(sent[name]) for name in figures
+        ]
+    assert [one["unit"] for one in made["rates"]] == ["each", "each", "each", "each", "m", "hour", "hour"]
+
+
+async def test_rates_differ_by_resource_and_unit_and_repeated_ones_are_named(desk: Masters) -> None:
+    travel = {"class": "expense", "category": "Travel", "price": "1"}
+    sent = [travel, {**travel, "unit": "km"}, {**travel, "resource": "ann"}, {**travel, "price": "2"}]
+    refused = await desk.biller.post(URL, json=[body(), body(rates=sent)])
+    assert pointers(refused) == ["/1/rates/3"]
+    assert "/1/rates/0" in refused.json()["errors"][0]["detail"]
+
+
+async def test_a_list_becomes_a_cost_list_only_with_rates_that_fit(desk: Masters) -> None:
+    made = await desk.price_list(rates=[rate(), markup("5")])
+    path = f"{URL}/{made['id']}"
+    assert pointers(await desk.patch(path, {"kind": "cost"})) == ["/kind"]
+    assert pointers(await desk.patch(path, {"kind": "cost", "rates": [markup("5")]})) == [
+        "/rates/0/class", "/rates/0/method"
+    ]  # fmt: skip
+    assert (await desk.biller.get(path)).json() == made
+    assert (await desk.patch(path, {"kind": "cost", "rates": [rate()]})).json()["kind"] == "cost"
 
 
 async def test_a_list_holds_a_thousand_rates(desk: Masters) -> None:

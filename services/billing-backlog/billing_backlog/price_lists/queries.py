@@ -22,8 +22,8 @@ where ($1::uuid is null or p.id > $1) and ($2::text is null or p.kind = $2)
 order by p.id limit $5
 """
 RATES = """
-select id, price_list_id, class, role, unit, method, price from rates
-where price_list_id = any($1::uuid[]) order by class, role
+select id, price_list_id, class, role, category, product, resource, unit, method, price, markup_percent from rates
+where price_list_id = any($1::uuid[]) order by class, role, category, product, resource, unit
 """
 TERMS = "select id, kind, currency, valid_from, valid_to from price_lists where id = any($1::uuid[])"
 USER = """
@@ -63,7 +63,7 @@ async def page(session: AsyncSession, wanted: PriceListFilter) -> list[asyncpg.R
 
 
 async def rates_of(session: AsyncSession, ids: Collection[UUID]) -> dict[UUID, list[asyncpg.Record]]:
-    """Rates by price list, in the order of class and role."""
+    """Rates by price list, by class, role, category, product, resource and unit; without one comes last."""
     found: dict[UUID, list[asyncpg.Record]] = defaultdict(list)
     for row in await fetch(session, RATES, list(ids)):
         found[row["price_list_id"]].append(row)

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from billing_backlog.external_ids import refuse_taken
 from billing_backlog.price_lists.queries import get_price_list, lock_use, overlap_with, rates_of, user_of
-from billing_backlog.price_lists.rules import repeated_rates
+from billing_backlog.price_lists.rules import repeated_rates, unfit_for
 from billing_backlog.price_lists.schemas import PriceListIn, PriceListPatch, RateIn
 from billing_backlog.price_lists.tables import PriceList
 from billing_backlog.validity import Validity
@@ -17,7 +17,8 @@ from proforma.db import copy, execute
 from proforma.errors import Conflict, Invalid
 from proforma.http import match
 
-RATE_COLUMNS = ("id", "price_list_id", "class", "role", "unit", "method", "price", "created_at")
+RATE_FIELDS = ("class", "role", "category", "product", "resource", "unit", "method", "price", "markup_percent")
+RATE_COLUMNS = ("id", "price_list_id", *RATE_FIELDS, "created_at")
 DROP_RATES = "delete from rates where id = any($1::uuid[])"
 
 
@@ -30,7 +31,9 @@ async def create_price_lists(
     """
     errors: list[dict[str, Any]] = []
     for at, body in sent.items():
-        errors += _validity_errors(Validity(body.valid_from, body.valid_to), at) + _rate_errors(body.rates, at)
+        errors += _validity_errors(Validity(body.valid_from, body.valid_to), at) + _rate_errors(
+            body.kind, body.rates, at
+        )
     if errors:
         raise Invalid("the price lists are not valid", errors[:100])
     await refuse_taken(session, PriceList, {at: body.external_id for at, body in sent.items()})
@@ -59,7 +62,10 @@ async def change_price_list(
         await lock_use(session, shared=False)
     row = await get_price_list(session, price_list_id, lock=True)
     match(row.version, expected)
-    errors = _rate_errors(rates or [], "")
+    kind = changes.get("kind", row.kind)
+    errors = _rate_errors(kind, rates or [], "")
+    if rates is None and kind != row.kind:
+        await _refuse_kept_rates(session, price_list_id, kind)
     if any(changes.get(name, getattr(row, name)) != getattr(row, name) for name in ("kind", "currency")):
         await _refuse_used(session, price_list_id, "keeps its kind and currency")
     changed = row.change(changes, context.clock.now())
@@ -105,19 +111,26 @@ def _validity_errors(validity: Validity, at: str) -> list[dict[str, Any]]:
     return [{"pointer": f"{at}/valid_to", "detail": f"is before valid_from, {validity.first}"}]
 
 
-def _rate_errors(rates: Sequence[RateIn], at: str) -> list[dict[str, Any]]:
-    return [
-        {"pointer": f"{at}/rates/{n}", "detail": f"the same class and role as {at}/rates/{first}"}
-        for n, first in repeated_rates([(rate.item_class, rate.role) for rate in rates])
+def _rate_errors(kind: str, rates: Sequence[RateIn], at: str) -> list[dict[str, Any]]:
+    errors = [
+        {"pointer": f"{at}/rates/{n}", "detail": f"for the same work as {at}/rates/{first}"}
+        for n, first in repeated_rates([rate.key for rate in rates])
     ]
+    for n, rate in enumerate(rates):
+        for name, what in unfit_for(kind, rate.item_class, rate.method).items():
+            errors.append({"pointer": f"{at}/rates/{n}/{name}", "detail": what})
+    return errors
+
+
+async def _refuse_kept_rates(session: AsyncSession, price_list_id: UUID, kind: str) -> None:
+    for rate in (await rates_of(session, [price_list_id]))[price_list_id]:
+        for what in unfit_for(kind, rate["class"], rate["method"]).values():
+            raise Invalid.field("/kind", what)
 
 
 async def _add_rates(session: AsyncSession, context: Context, rates: Sequence[tuple[UUID, RateIn]]) -> None:
     now = context.clock.now()
-    rows = [
-        (context.ids(), price_list_id, rate.item_class, rate.role, rate.unit, rate.method, rate.price, now)
-        for price_list_id, rate in rates
-    ]
+    rows = [(context.ids(), price_list_id, *_figures(rate), now) for price_list_id, rate in rates]
     await copy(session, "rates", RATE_COLUMNS, rows)
 
 
@@ -127,12 +140,16 @@ async def _replace_rates(session: AsyncSession, context: Context, price_list_id:
     A rate that stays keeps its row: postings name the rate that they were priced by.
     """
     held = {
-        (row["class"], row["role"], row["unit"], row["method"], row["price"]): row["id"]
+        tuple(row[name] for name in RATE_FIELDS): row["id"]
         for row in (await rates_of(session, [price_list_id]))[price_list_id]
     }
-    wanted = {(rate.item_class, rate.role, rate.unit, rate.method, rate.price): rate for rate in rates}
+    wanted = {_figures(rate): rate for rate in rates}
     gone = [rate_id for key, rate_id in held.items() if key not in wanted]
     new = [(price_list_id, rate) for key, rate in wanted.items() if key not in held]
     await execute(session, DROP_RATES, gone)
     await _add_rates(session, context, new)
     return bool(gone or new)
+
+
+def _figures(rate: RateIn) -> tuple[object, ...]:
+    return *rate.key, rate.method, rate.price, rate.markup_percent

@@ -163,6 +163,11 @@ def _detail(claim_id: UUID, item: ClaimedItem) -> ConfirmedDetail:
 async def ready(runtime: Runtime, *ns: int, **changes: Any) -> None:
     """Entries with these numbers, approved and marked ready."""
     await approve(runtime, *(entry(n, **changes) for n in ns))
+    await all_ready(runtime)
+
+
+async def all_ready(runtime: Runtime) -> None:
+    """Everything that is unbilled is marked ready."""
     async with runtime.database.transaction() as session:
         ids = [row["id"] for row in await fetch(session, "select id from items where billing_status = 'unbilled'")]
         await move(session, runtime.context(), ids, READY)

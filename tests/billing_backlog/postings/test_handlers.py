@@ -107,13 +107,11 @@ async def test_control_totals_that_differ_block(runtime: Runtime) -> None:
     assert body["reason"].startswith("control totals differ")
 
 
-async def test_a_detail_that_was_edited_is_not_posted_by_guess(runtime: Runtime) -> None:
+async def test_what_no_invoice_can_say_is_set_aside(runtime: Runtime) -> None:
     (chunk,) = await drafted(runtime, 1)
-    detail = chunk.details[0]
-    now = detail.now.model_copy(update={"quantity": Decimal(6), "amount": Decimal(1200)})
-    edited = chunk.model_copy(update={"details": [detail.model_copy(update={"now": now})]})
-    with pytest.raises(DeadLettered, match="differs from its claim"):
-        await deliver(runtime, HANDLERS, edited)
+    forged = chunk.details[0].model_copy(update={"original_detail_id": new_id()})
+    with pytest.raises(DeadLettered, match="corrects another one, but its invoice is no corrective"):
+        await deliver(runtime, HANDLERS, chunk.model_copy(update={"details": [forged]}))
     assert len(await items(runtime)) == 1
 
 

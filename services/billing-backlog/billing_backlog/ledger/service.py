@@ -105,6 +105,7 @@ COPIED = (
 TAKE_OPEN = """
 delete from items where {which} and billing_status in ('unbilled', 'ready') returning id
 """
+ON_CLOSED = "id = any($1::uuid[]) and contract_id in (select id from contracts where status = 'closed')"
 REVERSE = f"""
 insert into actuals (id, type, cause, accounting_date, posted_at, posted_by, quantity, amount, tax, reverses,
                      billing_status, adjustment, {COPIED})
@@ -174,6 +175,11 @@ async def close_contract_items(session: AsyncSession, context: Context, contract
 async def cancel_items(session: AsyncSession, context: Context, item_ids: Collection[UUID]) -> int:
     """Reverses these open items: what came back to a closed contract. Their contracts are locked by the caller."""
     return await _cancel_open(session, context, "id = any($1::uuid[])", list(item_ids))
+
+
+async def cancel_on_closed(session: AsyncSession, context: Context, item_ids: Collection[UUID]) -> int:
+    """Reverses those of these open items whose contract is closed: nobody would ever bill them."""
+    return await _cancel_open(session, context, ON_CLOSED, list(item_ids))
 
 
 async def _cancel_open(session: AsyncSession, context: Context, which: str, argument: object) -> int:

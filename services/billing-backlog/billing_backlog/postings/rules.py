@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
+from proforma.events.invoicing import ConfirmedDetail
+
 
 @dataclass(frozen=True, slots=True)
 class Sums:
@@ -15,13 +17,18 @@ class Sums:
     tax: Decimal
 
 
-def settle(seen: int, chunks: int, blocked: int, wanted: Sums, posted: Sums) -> tuple[str, str | None]:
-    """(status, reason): pending until every chunk is in; posted only when nothing is blocked and all sums agree."""
+def settle(
+    seen: int, chunks: int, blocked: int, wanted: Sums, posted: Sums, *, accepted: bool = False
+) -> tuple[str, str | None]:
+    """(status, reason): pending until every chunk is in; posted only when nothing is blocked and all sums agree.
+
+    What a person has accepted is billed on their word: of a corrective the difference alone, which no sum shows.
+    """
     if seen < chunks:
         return "pending", None
     if blocked:
         return "blocked", f"{blocked} of {wanted.count} details do not match what is claimed"
-    if wanted != posted:
+    if wanted != posted and not accepted:
         return "blocked", f"control totals differ: the invoice says {_said(wanted)}, the ledger {_said(posted)}"
     return "posted", None
 
@@ -30,10 +37,20 @@ def _said(sums: Sums) -> str:
     return f"{sums.count} details, quantity {sums.quantity}, amount {sums.amount}, tax {sums.tax}"
 
 
-def why_blocked(
+def why_blocked(detail: ConfirmedDetail, status: str | None, held_by: UUID | None, ledger_status: str | None) -> str:
+    """Why a confirmed detail does not match, for the person who has to look."""
+    if detail.original_detail_id is not None:
+        return f"detail {detail.original_detail_id}, which it corrects, is not billed any more, or with other figures"
+    if detail.source == "hand":
+        return f"contract line {detail.contract_line_id} is none of this contract"
+    if detail.written_off_from is not None:
+        return f"detail {detail.written_off_from}, which it is written off from, is not posted"
+    return _claim_problem(detail.item_id, detail.claim_id, status, held_by, ledger_status)
+
+
+def _claim_problem(
     item_id: UUID | None, claim_id: UUID | None, status: str | None, held_by: UUID | None, ledger_status: str | None
 ) -> str:
-    """Why a confirmed detail does not match, for the person who has to look."""
     if item_id is None or claim_id is None:
         return "the detail names no item and claim"
     if status == "on_invoice" and held_by == claim_id:

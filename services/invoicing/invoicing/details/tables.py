@@ -4,7 +4,7 @@ import datetime as dt
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Column, Numeric, Text, UniqueConstraint
+from sqlalchemy import ARRAY, Column, Index, Numeric, Text, UniqueConstraint, text
 from sqlmodel import Field
 
 from invoicing.base import Base
@@ -33,9 +33,22 @@ class InvoiceLine(Base, table=True):
 
 
 class InvoiceDetail(Base, table=True):
-    """One billed item. No foreign keys and no second index: see design §7, bulk paths."""
+    """One billed item. No foreign keys, and no second index over all rows: see design §7, bulk paths.
+
+    `was_` holds the figures as they were claimed, or billed before where this corrects another detail; null while
+    nobody has changed them, and where the detail was added by hand. `returned_by` is the detail of a corrective's chain
+    whose confirm gave quantity back to the backlog.
+    """
 
     __tablename__ = "invoice_details"
+    __table_args__ = (
+        Index(
+            "invoice_details_original_detail_id_idx",
+            "original_detail_id",
+            unique=True,
+            postgresql_where=text("original_detail_id is not null"),
+        ),
+    )
 
     invoice_id: UUID = Field(primary_key=True)
     id: UUID = Field(primary_key=True)
@@ -60,3 +73,12 @@ class InvoiceDetail(Base, table=True):
     billing_type: str = Field(sa_type=Text)
     description: str | None = Field(default=None, sa_type=Text)
     external_description: str | None = Field(default=None, sa_type=Text)
+    was_quantity: Decimal | None = Field(default=None, sa_type=Numeric)
+    was_price: Decimal | None = Field(default=None, sa_type=Numeric)
+    was_amount: Decimal | None = Field(default=None, sa_type=Numeric)
+    was_tax: Decimal | None = Field(default=None, sa_type=Numeric)
+    was_billing_type: str | None = Field(default=None, sa_type=Text)
+    remainder: str | None = Field(default=None, sa_type=Text)
+    written_off_from: UUID | None = None
+    original_detail_id: UUID | None = None
+    returned_by: UUID | None = None

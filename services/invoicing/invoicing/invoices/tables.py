@@ -25,6 +25,7 @@ class Invoice(Base, table=True):
         Index("invoices_contract_id_idx", "contract_id", "id"),
         Index("invoices_customer_id_idx", "customer_id", "id"),
         Index("invoices_invoice_date_idx", "invoice_date"),
+        Index("invoices_original_id_idx", "original_id", postgresql_where=text("original_id is not null")),
         Index("invoices_building_idx", "id", postgresql_where=text("status = 'building'")),
         Index("invoices_unposted_idx", "id", postgresql_where=text("posting in ('pending', 'blocked')")),
     )

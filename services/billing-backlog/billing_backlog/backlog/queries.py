@@ -27,7 +27,10 @@ _FIELDS = (
     "id, class, billing_type, date, quantity, unit, price, amount, tax, currency, project, task, resource, role, "
     "category, product, description, external_description, contract_id, contract_line_id, entry_id, entry_revision"
 )
-OPEN = f"select {_FIELDS}, billing_status, claim_id, has_cost_price, changed_by, changed_at from items"
+# Milestones and product lines are open items too, with review lists of their own.
+OPEN = f"""
+select {_FIELDS}, billing_status, claim_id, has_cost_price, changed_by, changed_at from items
+where source = 'backlog'"""
 CLOSED = f"""
 select {_FIELDS}, billing_status, null::uuid, true, posted_by, posted_at from actuals
 where type = 'unbilled_sales' and reverses is null and billing_status in ('posted', 'canceled')"""
@@ -72,7 +75,7 @@ def conditions(wanted: ItemFilter, first: int) -> tuple[str, list[Any]]:
 def _source(wanted: ItemFilter) -> str:
     if wanted.billing_status in ("posted", "canceled"):
         # The columns get their names from the open half, which finds nothing.
-        return f"{OPEN} where false union all {CLOSED}"
+        return f"{OPEN} and false union all {CLOSED}"
     return f"{OPEN} union all {CLOSED}" if wanted.entry_id else OPEN
 
 
@@ -85,22 +88,21 @@ async def page(
     return [dict(row) for row in await fetch(session, sql, clock.now(), after, limit, *values)]
 
 
-async def matching(session: AsyncSession, clock: Clock, wanted: ItemFilter, most: int) -> list[UUID]:
-    """Ids of open items under a filter, `most` at the most."""
+async def matching(session: AsyncSession, clock: Clock, source: str, wanted: ItemFilter, most: int) -> list[UUID]:
+    """Ids of open items of a source under a filter, `most` at the most."""
     where, values = conditions(wanted, 4)
-    sql = MATCHING.format(source=OPEN, where=where)
-    return [row["id"] for row in await fetch(session, sql, clock.now(), None, most, *values)]
+    return [row["id"] for row in await fetch(session, MATCHING.format(where=where), clock.now(), source, most, *values)]
 
 
 MATCHING = """
-select i.id from ({source}) i left join contracts c on c.id = i.contract_id
+select i.id from items i left join contracts c on c.id = i.contract_id
 left join contract_lines l on l.id = i.contract_line_id
-where $1::timestamptz is not null and $2::uuid is null {where} order by i.id limit $3
+where $1::timestamptz is not null and i.source = $2 {where} order by i.id limit $3
 """
 TARGETS = """
 insert into job_targets (job_id, n, target_id)
 select $2, row_number() over (order by i.contract_id, i.id), i.id
 from items i left join contracts c on c.id = i.contract_id
 left join contract_lines l on l.id = i.contract_line_id
-where $1::timestamptz is not null {where}
+where $1::timestamptz is not null and i.source = $3 {where}
 """

@@ -1,11 +1,13 @@
 """Moving items between unbilled and ready, one by one or by the thousand."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from billing_backlog.agreed_items.queries import ADDS_UP, BILLED, STATUS
 from billing_backlog.backlog import queries
 from billing_backlog.backlog.schemas import BulkIn
 from billing_backlog.contracts.queries import lock_contracts
@@ -16,18 +18,33 @@ from proforma.db import execute, fetch
 from proforma.jobs import Job, JobProblem, Step
 
 CONTRACTS = "select distinct contract_id from items where id = any($1::uuid[]) and contract_id is not null"
-MOVE = """
-update items set billing_status = $2, changed_by = $4, changed_at = $5
-where id = any($1::uuid[]) and billing_status = $3 and amount is not null returning id
+MOVE = f"""
+update items i set billing_status = $2, changed_by = $4, changed_at = $5
+where id = any($1::uuid[]) and billing_status = $3 and amount is not null and source = $6
+  and (source <> 'milestone' or $2 <> 'ready'
+       or exists (select from contract_lines l where l.id = i.contract_line_id and {ADDS_UP}))
+returning id
 """
 STATES = """
-select w.id, coalesce(i.billing_status, a.billing_status) as billing_status,
+select w.id, true as adds_up, coalesce(i.billing_status, a.billing_status) as billing_status,
        coalesce(i.amount, a.amount) is null as unpriced, coalesce(cl.invoice_id, r.invoice_id) as invoice_id
 from unnest($1::uuid[]) with ordinality w (id, n)
-left join items i on i.id = w.id
+left join items i on i.id = w.id and i.source = $2
 left join claims cl on cl.id = i.claim_id
 left join actuals a on a.id = w.id and a.type = 'unbilled_sales' and a.reverses is null
 left join actuals r on r.reverses = a.id
+order by w.n
+"""
+AGREED_STATES = f"""
+select w.id, case when l.id is not null then {STATUS} end as billing_status, false as unpriced,
+       coalesce(k.invoice_id, b.invoice_id) as invoice_id, l.kind = 'product' or {ADDS_UP} as adds_up
+from unnest($1::uuid[]) with ordinality w (id, n)
+left join items i on i.id = w.id and i.source = $2
+left join claims k on k.id = i.claim_id
+left join milestones m on m.id = w.id and $2 = 'milestone'
+left join contract_lines l
+  on l.id = m.contract_line_id or (l.id = w.id and l.kind = 'product' and $2 = 'product')
+{BILLED.format(id="w.id")}
 order by w.n
 """
 NEXT_TARGETS = "select n, target_id from job_targets where job_id = $1 and n > $2 order by n limit $3"
@@ -35,11 +52,17 @@ NEXT_TARGETS = "select n, target_id from job_targets where job_id = $1 and n > $
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A status verb: from which status to which."""
+    """A status verb: from which status to which, of items of one source, as a job under the name `kind`."""
 
     verb: str
     from_status: str
     to_status: str
+    source: str = "backlog"
+    noun: str = "backlog"
+
+    @property
+    def kind(self) -> str:
+        return f"{self.noun}.{self.verb}"
 
 
 READY = Move("mark-ready", "unbilled", "ready")
@@ -55,26 +78,32 @@ async def move(session: AsyncSession, context: Context, ids: Sequence[UUID], ver
     wanted = list(dict.fromkeys(ids))
     contracts = [row["contract_id"] for row in await fetch(session, CONTRACTS, wanted)]
     await lock_contracts(session, contracts)
-    moved = await fetch(session, MOVE, wanted, verb.to_status, verb.from_status, context.actor, context.clock.now())
+    now = context.clock.now()
+    moved = await fetch(session, MOVE, wanted, verb.to_status, verb.from_status, context.actor, now, verb.source)
     changed = {row["id"] for row in moved}
     rest = [item_id for item_id in wanted if item_id not in changed]
     unchanged, refused = 0, []
-    for row in await fetch(session, STATES, rest):
+    states = STATES if verb.source == "backlog" else AGREED_STATES
+    for row in await fetch(session, states, rest, verb.source):
         if row["billing_status"] == verb.to_status:
             unchanged += 1
         else:
-            refused.append(_refusal(row["id"], row["billing_status"], row["unpriced"], row["invoice_id"], verb))
+            refused.append(_refusal(row, verb))
     return BulkResult(changed=len(changed), unchanged=unchanged, refused=refused)
 
 
-def _refusal(item_id: UUID, status: str | None, unpriced: bool, invoice_id: UUID | None, verb: Move) -> Refusal:
-    where = f" (invoice {invoice_id})" if invoice_id else ""
+def _refusal(row: Mapping[str, Any], verb: Move) -> Refusal:
+    item_id, status = row["id"], row["billing_status"]
+    where = f" (invoice {row['invoice_id']})" if row["invoice_id"] else ""
     if status is None:
         return Refusal(id=item_id, reason="not_found", detail="there is no such item")
     if status == "cost_only":
         return Refusal(id=item_id, reason="no_contract_line", detail="no contract line takes this work")
-    if status == verb.from_status and unpriced:
+    if status == verb.from_status and row["unpriced"]:
         return Refusal(id=item_id, reason="no_price", detail="no rate was found; what has no price cannot become ready")
+    if status == verb.from_status and not row["adds_up"]:
+        detail = "the milestones of its line must add up to the contracted amount first"
+        return Refusal(id=item_id, reason="milestones_do_not_add_up", detail=detail)
     reason = status if status in ("on_invoice", "posted", "canceled") else "wrong_state"
     return Refusal(
         id=item_id, reason=reason, detail=f"the item is {status}{where}, {verb.verb} takes {verb.from_status}"
@@ -88,11 +117,11 @@ async def bulk(session: AsyncSession, context: Context, body: BulkIn, verb: Move
     if body.filter is None:  # pragma: no cover - the schema wants one of both
         raise ValueError("either ids or filter")
     most = context.limits.batch_max
-    ids = await queries.matching(session, context.clock, body.filter, most + 1)
+    ids = await queries.matching(session, context.clock, verb.source, body.filter, most + 1)
     if len(ids) <= most:
         return await move(session, context, ids, verb)
     params = {"filter": body.filter.model_dump(mode="json", by_alias=True, exclude_none=True)}
-    return await jobs.start(session, context, f"backlog.{verb.verb}", params)
+    return await jobs.start(session, context, verb.kind, params)
 
 
 class MoveJob:
@@ -100,14 +129,15 @@ class MoveJob:
 
     def __init__(self, verb: Move) -> None:
         self._verb = verb
-        self.name = f"backlog.{verb.verb}"
+        self.name = verb.kind
 
     async def plan(self, session: AsyncSession, context: Context, job: Job) -> int:
         body = BulkIn.model_validate({"filter": job.params["filter"]})
         if body.filter is None:  # pragma: no cover - the schema wants one of both
             raise ValueError("no filter")
-        where, values = queries.conditions(body.filter, 3)
-        return await execute(session, queries.TARGETS.format(where=where), context.clock.now(), job.id, *values)
+        where, values = queries.conditions(body.filter, 4)
+        sql, now = queries.TARGETS.format(where=where), context.clock.now()
+        return await execute(session, sql, now, job.id, self._verb.source, *values)
 
     async def step(self, session: AsyncSession, context: Context, job: Job) -> Step:
         at = job.state.get("at", 0)

@@ -1,19 +1,23 @@
 """The laws of an approval, over any quantities and prices."""
 
-from datetime import UTC, date, datetime
+from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing_backlog.entries.rules import Line, PriceList, Rate, Work, cost_rate, line_for, rows_for, sales_rate
+from billing_backlog.entries.rules import Line, Work, line_for, rows_for
+from billing_backlog.pricing.rules import Priced
 from proforma.money import amount_of
 
 QUANTITIES = st.decimals("0.01", "1000000", places=2)
 PRICES = st.decimals("0", "1000000", places=4)
 CURRENCIES = st.sampled_from(["EUR", "JPY", "KWD", "CLF"])
 LINE = Line(UUID(int=1), UUID(int=2), "P", None, frozenset({"time"}), None, None, "EUR", (UUID(int=3),), UUID(int=4))
+NOTHING = Priced(None, None, unpriced="no_price")
 
 
 def work(quantity: Decimal = Decimal(8), billable: Decimal | None = None, billing_type: str | None = None) -> Work:
@@ -26,7 +30,7 @@ def work(quantity: Decimal = Decimal(8), billable: Decimal | None = None, billin
 def test_unbilled_rows_hold_the_billable_quantity_and_add_up(
     quantity: Decimal, billable: Decimal, price: Decimal, currency: str
 ) -> None:
-    rate = Rate(UUID(int=9), price, currency)
+    rate = Priced(price, currency, UUID(int=9))
     cost, *unbilled = rows_for(work(quantity, billable), LINE, rate, rate)
     assert cost.quantity == quantity
     assert cost.amount == amount_of(quantity, price, currency)
@@ -40,19 +44,21 @@ def test_unbilled_rows_hold_the_billable_quantity_and_add_up(
 
 @given(QUANTITIES, st.sampled_from(["chargeable", "non_chargeable", "complimentary", None]))
 def test_without_a_rate_there_is_no_amount_and_never_zero(quantity: Decimal, billing_type: str | None) -> None:
-    for row in rows_for(work(quantity, billing_type=billing_type), LINE, None, None):
+    cost, sales = rows_for(work(quantity, billing_type=billing_type), LINE, NOTHING, NOTHING)
+    for row in (cost, sales):
         assert (row.price, row.amount, row.currency, row.rate_id) == (None, None, None, None)
+    assert (cost.unpriced, sales.unpriced) == (None, "no_price")
 
 
-def test_work_that_no_line_takes_is_cost_only() -> None:
-    (row,) = rows_for(work(), None, None, None)
-    assert (row.type, row.billing_type) == ("cost", None)
+@pytest.mark.parametrize("line", [None, replace(LINE, billing_method="fixed_price")])
+def test_work_on_a_fixed_price_line_or_on_none_only_costs(line: Line | None) -> None:
+    (row,) = rows_for(work(), line, None, Priced(Decimal(100), "EUR"))
+    assert (row.type, row.billing_type, row.amount) == ("cost", None, 800)
 
 
 def test_a_line_takes_its_project_class_tasks_and_dates() -> None:
     def line(**changes: object) -> Line:
-        given = {name: getattr(LINE, name) for name in LINE.__slots__} | changes
-        return Line(**given)
+        return replace(LINE, **changes)  # type: ignore[arg-type]
 
     assert line_for(work(), [LINE]) is LINE
     assert line_for(work(), [line(project="Q")]) is None
@@ -64,23 +70,24 @@ def test_a_line_takes_its_project_class_tasks_and_dates() -> None:
     assert line_for(work(), [line(valid_from=date(2026, 2, 2), valid_to=date(2026, 2, 2))]) is not None
 
 
-def price_list(n: int, price: str, valid_from: date | None = None, valid_to: date | None = None) -> PriceList:
-    rates = {("time", "dev"): Rate(UUID(int=100 + n), Decimal(price), "EUR")}
-    return PriceList(UUID(int=n), "EUR", valid_from, valid_to, datetime(2026, 1, n, tzinfo=UTC), rates)
-
-
-def test_the_sales_rate_is_of_the_list_that_holds_on_the_day() -> None:
-    january = price_list(3, "10", valid_to=date(2026, 1, 31))
-    assert sales_rate(work(), LINE, {january.id: january}) is None
-    always = price_list(3, "20")
-    found = sales_rate(work(), LINE, {always.id: always})
-    assert found is not None
-    assert found.price == 20
-
-
-def test_the_contracts_own_cost_list_comes_first_and_else_the_newest() -> None:
-    own, older, newer = price_list(4, "1"), price_list(5, "2"), price_list(6, "3")
-    for line, price in ((LINE, 1), (None, 3)):
-        found = cost_rate(work(), line, [older, own, newer])
-        assert found is not None
-        assert found.price == price
+@pytest.mark.parametrize(
+    ("entry_class", "approved", "says", "expected"),
+    [
+        ("time", None, {}, "chargeable"),
+        ("time", None, {"non_chargeable_roles": frozenset({"dev"})}, "non_chargeable"),
+        ("time", None, {"non_chargeable_roles": frozenset({"qa"})}, "chargeable"),
+        ("expense", None, {"non_chargeable_roles": frozenset({"dev"})}, "chargeable"),
+        ("expense", None, {"non_chargeable_categories": frozenset({"travel"})}, "non_chargeable"),
+        ("material", None, {"non_chargeable_categories": frozenset({"travel"})}, "chargeable"),
+        ("material", None, {"non_chargeable_tasks": frozenset({"T"})}, "non_chargeable"),
+        ("time", None, {"non_chargeable_tasks": frozenset({"T"})}, "non_chargeable"),
+        ("time", "chargeable", {"non_chargeable_roles": frozenset({"dev"})}, "chargeable"),
+        ("time", "complimentary", {"non_chargeable_tasks": frozenset({"T"})}, "complimentary"),
+    ],
+)
+def test_the_approvers_word_wins_then_role_category_and_task(
+    entry_class: str, approved: str | None, says: dict[str, frozenset[str]], expected: str
+) -> None:
+    one = replace(work(billing_type=approved), entry_class=entry_class, category="travel")
+    line = replace(LINE, includes=frozenset({entry_class}), **says)  # type: ignore[arg-type]
+    assert line.billing_type(one) == expected

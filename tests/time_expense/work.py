@@ -28,6 +28,35 @@ def body(**fields: Any) -> dict[str, Any]:
     }
 
 
+def expense(**fields: Any) -> dict[str, Any]:
+    """One expense of ada's."""
+    return {
+        "class": "expense",
+        "project": "P-1",
+        "resource": "ada",
+        "category": "travel",
+        "date": "2026-02-27",
+        "quantity": "2.00",
+        "unit_cost": "49.90",
+        "currency": "EUR",
+        **fields,
+    }
+
+
+def material(**fields: Any) -> dict[str, Any]:
+    """Material that ada used; `fields` say whether it is a product or a write_in."""
+    return {
+        "class": "material",
+        "project": "P-1",
+        "resource": "ada",
+        "date": "2026-02-27",
+        "quantity": "1000000.00",
+        "unit_cost": "0.1234",
+        "currency": "JPY",
+        **fields,
+    }
+
+
 def pm(api: Api, **claims: Any) -> httpx.AsyncClient:
     """An approver who has no work in the entries."""
     return api.as_("approver", sub="pm", **claims)

@@ -245,7 +245,7 @@ class TestMany:
             ({"ids": [NOBODY] * 1001}, "/ids"),
             ({"ids": ["x"]}, "/ids/0"),
             ({"filter": {"projct": "P-1"}}, "/filter/projct"),
-            ({"filter": {"class": "expense"}}, "/filter/class"),
+            ({"filter": {"class": "fee"}}, "/filter/class"),
             ({"filter": {"date_from": 5}}, "/filter/date_from"),
             ({"items": [{"id": entry_id}, {"id": entry_id}]}, ""),
             ({"items": [{"id": entry_id, "billable_quantity": "x"}]}, "/items/0/billable_quantity"),

@@ -75,7 +75,9 @@ class TestEdit:
         ):
             found = problem(answer, 409, "conflict")
             assert (found["state"], found["reason"]) == (status, "wrong_state")
-            assert found["allowed"] == (["recall", "approve", "reject"] if status == "submitted" else [])
+            assert found["allowed"] == (
+                ["recall", "approve", "reject"] if status == "submitted" else ["cancel-approval"]
+            )
 
     async def test_a_rejected_entry_is_edited_and_stays_rejected(self, client: Api) -> None:
         [entry_id] = await submitted(client)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from time_expense.entries.rules import Scope
 from time_expense.imports.rules import ImportState, Known, Row, Settled, Target, Work, settle
 
-WORK = Work("P-1", "design", "ada", "dev", dt.date(2026, 2, 27), Decimal("8.00"), "hour", None, None)
+WORK = Work("time", "P-1", "design", "ada", "dev", dt.date(2026, 2, 27), Decimal("8.00"), "hour", None, None)
 EVERYBODY = Scope()
 
 
@@ -44,7 +44,14 @@ def play(some: list[Row], entry: Known | None, where: Target) -> Settled:
 
 CHANGED = replace(WORK, quantity=Decimal("6.00"))
 works = st.sampled_from(
-    [WORK, CHANGED, replace(WORK, task=None), replace(WORK, resource="pm"), replace(WORK, project="P-2")]
+    [
+        WORK,
+        CHANGED,
+        replace(WORK, task=None),
+        replace(WORK, resource="pm"),
+        replace(WORK, project="P-2"),
+        replace(WORK, entry_class="expense"),
+    ]
 )
 states = st.sampled_from(["draft", "submitted", "approved"])
 entries = st.none() | st.builds(
@@ -124,6 +131,8 @@ def test_rows_are_refused_with_their_line_and_reason() -> None:
         (CHANGED, known("draft"), target("draft", editing=Scope(own_of="pm")), "forbidden"),
         (CHANGED, known("draft", created_by="pm"), target("draft", editing=Scope(own_of="pm")), None),
         (others, known("draft", own), target("draft", editing=Scope(own_of="pm")), "forbidden"),
+        (replace(WORK, entry_class="expense"), known("draft"), target("draft"), "validation"),
+        (replace(WORK, entry_class="expense"), known("approved"), target("draft"), "wrong_state"),
     ]
     for work, entry, where, reason in cases:
         problems = [(one.line, one.external_id, one.reason) for one in play(rows(work), entry, where).problems]

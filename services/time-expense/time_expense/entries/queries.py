@@ -16,23 +16,25 @@ from time_expense.entries.rules import Scope
 from time_expense.entries.schemas import EntryFilter
 from time_expense.entries.tables import Entry, HistoryRow
 
-INSERT = """
+_WORK = """id, external_id, class, project, task, resource, role, category, product, write_in, date, quantity, unit,
+  unit_cost, currency, description, external_description, version"""
+INSERT = f"""
 insert into entries (
-  id, external_id, class, project, task, resource, role, date, quantity, unit, description, external_description,
-  version, status, revision, submitted_by, submitted_at, decided_by, decided_at, billable_quantity,
+  {_WORK},
+  status, revision, submitted_by, submitted_at, decided_by, decided_at, billable_quantity,
   created_at, created_by, updated_at)
 select
-  id, external_id, class, project, task, resource, role, date, quantity, unit, description, external_description,
-  version, $14::text,
-  case when $14 = 'approved' then 1 else 0 end,
-  case when $14 <> 'draft' then $15::text end, case when $14 <> 'draft' then $16::timestamptz end,
-  case when $14 = 'approved' then $15 end, case when $14 = 'approved' then $16 end,
-  case when $14 = 'approved' then quantity end,
-  $16, $15, $16
-from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::date[],
-            $9::numeric[], $10::text[], $11::text[], $12::text[], $13::int[])
-  as rows (id, external_id, class, project, task, resource, role, date, quantity, unit, description,
-           external_description, version)
+  {_WORK},
+  $19::text,
+  case when $19 = 'approved' then 1 else 0 end,
+  case when $19 <> 'draft' then $20::text end, case when $19 <> 'draft' then $21::timestamptz end,
+  case when $19 = 'approved' then $20 end, case when $19 = 'approved' then $21 end,
+  case when $19 = 'approved' then quantity end,
+  $21, $20, $21
+from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
+            $10::text[], $11::date[], $12::numeric[], $13::text[], $14::numeric[], $15::text[], $16::text[],
+            $17::text[], $18::int[])
+  as rows ({_WORK})
 -- In one order for all, or two imports of the same rows would wait for each other's.
 order by external_id, id
 on conflict (external_id) do nothing
@@ -50,6 +52,7 @@ class Noted(NamedTuple):
     by: str
     at: datetime
     changes: str | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +121,8 @@ async def insert(session: AsyncSession, stamp: Stamp, rows: Sequence[Mapping[str
     Each row: id, external_id, class, the fields of the work, version.
     """
     names = (
-        "id", "external_id", "class", "project", "task", "resource", "role", "date", "quantity", "unit",
-        "description", "external_description", "version",
+        "id", "external_id", "class", "project", "task", "resource", "role", "category", "product", "write_in",
+        "date", "quantity", "unit", "unit_cost", "currency", "description", "external_description", "version",
     )  # fmt: skip
     columns = [[row[name] for row in rows] for name in names]
     return await fetch(session, INSERT, *columns, stamp.status, stamp.actor, stamp.at)

@@ -2,16 +2,24 @@
 
 import datetime as dt
 import re
-from decimal import Decimal
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
-from proforma.bodies import UNSENT, Code, Description, ExternalId, Input, Output, Patch, Resource
+from proforma.bodies import UNSENT, Code, Currency, Description, ExternalId, Input, Output, Patch, Resource
 from proforma.events.time_expense import BillingType
-from proforma.money import Quantity, QuantityFromZero
-from time_expense.entries.rules import HOURS_MAX, HUNDREDTH, EntryClass, Status
+from proforma.money import Price, Quantity, QuantityFromZero
+from time_expense.entries.rules import CLASS_RULED, HUNDREDTH, UNITS, EntryClass, Status, cancellation, misfit
 
 # `class` is the field; `entry_class`, its name in Python, would be a second one that nobody knows of.
 _BY_ALIAS = ConfigDict(extra="forbid", populate_by_name=False)
@@ -27,48 +35,79 @@ def _day(value: object) -> object:
     return value
 
 
-def _hours(value: Decimal) -> Decimal:
-    if value > HOURS_MAX:
-        raise ValueError(f"at most {HOURS_MAX} hours a day")
-    return value.quantize(HUNDREDTH)
-
-
 Day = Annotated[dt.date, BeforeValidator(_day)]
-Hours = Annotated[Quantity, AfterValidator(_hours)]
-HourUnit = Annotated[str, Field(pattern="^hour$")]
+# Shown with its two decimals, however it was sent.
+Number = Annotated[Quantity, AfterValidator(lambda value: value.quantize(HUNDREDTH))]
 
 
 class EntryIn(Input):
-    """One entry as it is created."""
+    """One entry as it is created: time, expense or material, each with its own fields and no other class's."""
 
-    model_config = _BY_ALIAS
+    # What is not sent is judged too: a class may need it.
+    model_config = ConfigDict(extra="forbid", populate_by_name=False, validate_default=True)
 
-    entry_class: EntryClass = Field(alias="class", examples=["time"])
+    entry_class: EntryClass = Field(alias="class", description="Fixed for good.", examples=["time"])
     project: Code = Field(examples=["P-100"])
     task: Code | None = Field(default=None, examples=["design"])
-    resource: Code = Field(description="Whose work it is.", examples=["ada"])
-    role: Code = Field(description="What the work is priced by.", examples=["consultant"])
+    resource: Code = Field(description="Whose work it is, or who spent or used it.", examples=["ada"])
+    role: Code | None = Field(default=None, description="Time needs it: the work is priced by it.", examples=["dev"])
+    category: Code | None = Field(default=None, description="An expense needs it: it is priced by it.")
+    product: Code | None = Field(default=None, description="Material: this or `write_in`.")
+    write_in: Code | None = Field(default=None, description="Material that has no product code, in words.")
     date: Day = Field(examples=["2026-03-02"])
-    quantity: Hours = Field(description="Hours, above 0, at most 24, two decimals at most.")
-    unit: HourUnit = Field(default="hour", examples=["hour"])
+    quantity: Number = Field(
+        description="Above 0, up to 1,000,000, two decimals at most; of time hours, at most 24.", examples=["8.00"]
+    )
+    unit: Code | None = Field(
+        default=None, description="`hour` of time, and nothing else; otherwise `each` unless sent.", examples=["hour"]
+    )
+    unit_cost: Price | None = Field(default=None, description="Expense and material need it: the cost of one unit.")
+    currency: Currency | None = Field(default=None, description="Of the unit cost (ISO 4217); needed with it.")
     description: Description | None = Field(default=None, description="Internal.")
     external_description: Description | None = Field(default=None, description="Goes to the customer.")
     external_id: ExternalId | None = Field(default=None, description="Your own id of it, unique.", examples=["te-1"])
 
+    @field_validator(*CLASS_RULED)
+    @classmethod
+    def _of_its_class(cls, value: Any, info: ValidationInfo) -> Any:
+        """Also for what is not sent. A class that is not valid is named alone: it says nothing of the others."""
+        name, known = str(info.field_name), info.data
+        if "entry_class" not in known:
+            return value
+        detail = misfit(known["entry_class"], name, {**known, name: value})
+        if detail is not None:
+            raise ValueError(detail)
+        return UNITS[known["entry_class"]] if name == "unit" and value is None else value
+
 
 class EntryPatch(Patch):
-    """What is to change of a draft or rejected entry."""
+    """What is to change of a draft or rejected entry. The whole must still be an entry of its class."""
 
     project: Code = UNSENT
     task: Code | None = UNSENT
     resource: Code = UNSENT
-    role: Code = UNSENT
+    role: Code | None = UNSENT
+    category: Code | None = UNSENT
+    product: Code | None = UNSENT
+    write_in: Code | None = UNSENT
     date: Day = UNSENT
-    quantity: Hours = UNSENT
-    unit: HourUnit = UNSENT
+    quantity: Number = UNSENT
+    unit: Code = UNSENT
+    unit_cost: Price | None = UNSENT
+    currency: Currency | None = UNSENT
     description: Description | None = UNSENT
     external_description: Description | None = UNSENT
     external_id: ExternalId | None = UNSENT
+
+
+class Cancellation(Output):
+    """The answer to the last question whether the approval may be canceled."""
+
+    outcome: Literal["reversed", "refused"] = Field(
+        description="`reversed`: the approval is canceled for good. `refused`: it stays."
+    )
+    reason: str | None = Field(description="Why it was refused: `on_invoice`, `posted` …", examples=["on_invoice"])
+    invoice_id: UUID | None = Field(description="The invoice that holds the work.")
 
 
 class EntryOut(Resource):
@@ -80,9 +119,14 @@ class EntryOut(Resource):
     task: str | None
     resource: str
     role: str | None
+    category: str | None
+    product: str | None
+    write_in: str | None
     date: dt.date
     quantity: Quantity
     unit: str
+    unit_cost: Price | None
+    currency: str | None
     description: str | None
     external_description: str | None
     status: Status
@@ -94,6 +138,19 @@ class EntryOut(Resource):
     reason: str | None = Field(description="Why it was rejected.")
     billable_quantity: QuantityFromZero | None = Field(description="Set by the approval.")
     billing_type: BillingType | None = Field(description="Set by the approver; null leaves it to the contract line.")
+    cancellation: Cancellation | None = Field(
+        description="What became of the last question whether the approval may be canceled;"
+        " gone with the next question or approval."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_its_answer(cls, data: Any) -> Any:
+        """A row of the database has the answer in three columns."""
+        if not isinstance(data, Mapping):
+            return data
+        answer = cancellation(data["answer_outcome"], data["answer_reason"], data["answer_invoice_id"])
+        return {**data, "cancellation": answer}
 
 
 class EntryFilter(Input):

@@ -13,7 +13,17 @@ from proforma.context import Context, Principal
 from proforma.errors import Conflict, Forbidden, Invalid, NotFound
 from proforma.http import match
 from time_expense.entries import queries
-from time_expense.entries.rules import EDITABLE, Scope, difference, editing, reaches, reading, wrong_state
+from time_expense.entries.rules import (
+    CLASS_RULED,
+    EDITABLE,
+    Scope,
+    difference,
+    editing,
+    misfits,
+    reaches,
+    reading,
+    wrong_state,
+)
 from time_expense.entries.schemas import (
     EntryIn,
     EntryOut,
@@ -75,13 +85,14 @@ async def edit(
 ) -> EntryOut:
     """Changes a draft or rejected entry; what changes nothing makes no version.
 
-    Raises NotFound, Forbidden, Stale, and Conflict in another state.
+    Raises NotFound, Forbidden, Stale, Conflict in another state, and Invalid where its class does not allow the whole.
     """
     entry = await _to_change(session, context, entry_id, expected, "edit")
     sent = body.changes()
     differences = difference({name: getattr(entry, name) for name in sent}, sent)
     if not differences:
         return EntryOut.model_validate(entry)
+    _refuse_misfits(entry, sent)
     for name, value in sent.items():
         setattr(entry, name, value)
     if not reaches(editing(caller(context)), entry):
@@ -150,6 +161,14 @@ def _shown(row: HistoryRow) -> HistoryOut:
     changes = json.loads(row.changes or "{}")
     real = {name: change for name, change in changes.items() if change["before"] != change["after"]}
     return HistoryOut.model_validate({**row.model_dump(), "changes": real})
+
+
+def _refuse_misfits(entry: Entry, sent: Mapping[str, Any]) -> None:
+    """The class was fixed when the entry was made: what it becomes is held against it as a whole."""
+    wrong = misfits(entry.entry_class, {**{name: getattr(entry, name) for name in CLASS_RULED}, **sent})
+    if wrong:
+        errors = [{"pointer": f"/{name}", "detail": detail} for name, detail in wrong.items()]
+        raise Invalid(f"not an entry of the class {entry.entry_class}", errors)
 
 
 def _refuse_repeats(bodies: Sequence[EntryIn]) -> None:

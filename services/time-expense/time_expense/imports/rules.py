@@ -17,6 +17,7 @@ ImportState = Literal["draft", "submitted", "approved"]
 class Work:
     """What a row says about the work. It says all of it: a field that is not in the row is empty."""
 
+    entry_class: str
     project: str
     task: str | None
     resource: str
@@ -24,8 +25,13 @@ class Work:
     date: dt.date
     quantity: Decimal
     unit: str
-    description: str | None
-    external_description: str | None
+    description: str | None = None
+    external_description: str | None = None
+    category: str | None = None
+    product: str | None = None
+    write_in: str | None = None
+    unit_cost: Decimal | None = None
+    currency: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +132,9 @@ def _after(row: Row, entry: Known | None, target: Target, new_id: Callable[[], U
 def _refused(entry: Known | None, after: Known, target: Target) -> tuple[str, str] | None:
     """Reason and detail; None when the row takes effect."""
     both = [after] if entry is None else [entry, after]
-    if entry is not None and not reaches(target.editing, entry):
-        return "forbidden", "the entry is somebody else's"
-    if entry is not None and entry.status not in EDITABLE:
-        return "wrong_state", f"the entry is {entry.status}, and the row differs from it"
+    kept = None if entry is None else _fixed(entry, after, target)
+    if kept is not None:
+        return kept
     if not reaches(target.editing, after):
         return "forbidden", "the entry would be somebody else's"
     if target.state == "approved":
@@ -137,4 +142,15 @@ def _refused(entry: Known | None, after: Known, target: Target) -> tuple[str, st
             return "forbidden", "its project is not among the token's projects"
         if not target.self_approval and is_own_approval(target.sub, after.resource, None):
             return "self_approval", "nobody approves what they are the resource of"
+    return None
+
+
+def _fixed(entry: Known, after: Known, target: Target) -> tuple[str, str] | None:
+    """Reason and detail why a known entry stays as it is."""
+    if not reaches(target.editing, entry):
+        return "forbidden", "the entry is somebody else's"
+    if entry.status not in EDITABLE:
+        return "wrong_state", f"the entry is {entry.status}, and the row differs from it"
+    if entry.work.entry_class != after.work.entry_class:
+        return "validation", f"class: the entry is of the class {entry.work.entry_class}, which is fixed"
     return None

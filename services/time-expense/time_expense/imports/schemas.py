@@ -73,7 +73,7 @@ def why(error: ValueError) -> str:
 
 
 def _row(line: int, read: ImportRow) -> Row:
-    work = read.model_dump(exclude={"entry_class", "external_id"})
+    work = read.model_dump(exclude={"external_id"})
     return Row(line, read.external_id, Work(**work))
 
 

@@ -115,8 +115,9 @@ async def _apply(
 
 
 def _values(external_id: str, entry: Known) -> dict[str, Any]:
-    work = {name: getattr(entry.work, name) for name in queries.WORK}
-    return {**work, "id": entry.id, "external_id": external_id, "class": "time", "version": entry.version}
+    work = asdict(entry.work)
+    named = {"id": entry.id, "external_id": external_id, "version": entry.version}
+    return {**work, **named, "class": entry.work.entry_class}
 
 
 def _history(settled: Settled, stamp: entries.Stamp) -> list[entries.Noted]:

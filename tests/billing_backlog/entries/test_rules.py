@@ -53,7 +53,7 @@ def test_without_a_rate_there_is_no_amount_and_never_zero(quantity: Decimal, bil
 @pytest.mark.parametrize("line", [None, replace(LINE, billing_method="fixed_price")])
 def test_work_on_a_fixed_price_line_or_on_none_only_costs(line: Line | None) -> None:
     (row,) = rows_for(work(), line, None, Priced(Decimal(100), "EUR"))
-    assert (row.type, row.billing_type, row.amount) == ("cost", None, 800)
+    assert (row.type, row.billing_type, row.amount) == ("cost", None, Decimal(800))
 
 
 def test_a_line_takes_its_project_class_tasks_and_dates() -> None:

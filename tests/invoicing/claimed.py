@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import httpx
@@ -13,7 +13,15 @@ import httpx
 from invoicing.worker import HANDLERS
 from proforma.db import fetch
 from proforma.envelope import Event, Record
-from proforma.events.billing_backlog import Claim, ClaimCustomer, ClaimedItem, ClaimLine, ItemsClaimed
+from proforma.events.billing_backlog import (
+    Claim,
+    ClaimCustomer,
+    ClaimedItem,
+    ClaimLine,
+    ControlTotals,
+    InvoicePosted,
+    ItemsClaimed,
+)
 from proforma.money import amount_of
 from proforma.runtime import Runtime
 from tests.support.api import Api
@@ -62,6 +70,8 @@ class Claiming:
     currency: str = "EUR"
     run_date: date = date(2026, 3, 2)
     items: list[ClaimedItem] = field(default_factory=list)
+    billing_method: Literal["time_and_material", "fixed_price"] = "time_and_material"
+    includes: tuple[str, ...] = ("time", "expense")
 
     def with_items(self, *items: ClaimedItem) -> "Claiming":
         self.items.extend(items)
@@ -100,8 +110,8 @@ class Claiming:
             id=line,
             name=f"Line {self.lines.index(line) + 1}",
             kind="project",
-            billing_method="time_and_material",
-            includes=["time", "expense"],
+            billing_method=self.billing_method,
+            includes=[*self.includes],
             cut_off=DAY,
         )
 
@@ -168,6 +178,27 @@ class Desk:
         assert answer.status_code == 200, answer.text
         body: dict[str, Any] = answer.json()
         return body
+
+    async def edit(self, invoice_id: UUID | str, detail_id: str, **fields: Any) -> httpx.Response:
+        """Edits a detail of whatever the invoice is now."""
+        path = f"/v1/invoices/{invoice_id}/details/{detail_id}"
+        return await self.biller.patch(path, json=fields, headers={"If-Match": "*"})
+
+    async def edited(self, invoice_id: UUID | str, detail_id: str, **fields: Any) -> dict[str, Any]:
+        """Edits a detail and returns it."""
+        answer = await self.edit(invoice_id, detail_id, **fields)
+        assert answer.status_code == 200, answer.text
+        body: dict[str, Any] = answer.json()
+        return body
+
+    async def posted(self, invoice: dict[str, Any]) -> dict[str, Any]:
+        """Delivers the ledger's word that it has all that the invoice said; returns the invoice as it is then."""
+        (body, *_) = [one for one in await self.said("invoice.confirmed") if one["invoice_id"] == invoice["id"]]
+        totals = ControlTotals.model_validate(body["totals"])
+        await self.deliver(
+            InvoicePosted(invoice_id=UUID(invoice["id"]), contract_id=UUID(invoice["contract_id"]), totals=totals)
+        )
+        return await self.show(invoice["id"])
 
     async def said(self, kind: str) -> list[dict[str, Any]]:
         """The bodies of the events of one type, in order: `said("invoice.confirmed")`."""

@@ -6,6 +6,7 @@ from invoicing.claims.routes import routes as claims
 from invoicing.confirmation.routes import routes as confirmation
 from invoicing.details.routes import routes as details
 from invoicing.documents.routes import routes as documents
+from invoicing.editing.routes import routes as editing
 from invoicing.invoices.routes import routes as invoices
 from invoicing.postings.service import ask_again
 from invoicing.worker import HANDLERS
@@ -21,7 +22,7 @@ reviewed. Removing, dropping and discarding give items back to the billing backl
 ASKS = {"posting_pending": ask_again}
 
 
-ROUTERS = [invoices, documents, details, claims, confirmation, *admin_routers(HANDLERS, ASKS)]
+ROUTERS = [invoices, documents, details, editing, claims, confirmation, *admin_routers(HANDLERS, ASKS)]
 
 
 def build_app(runtime: Runtime) -> FastAPI:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from invoicing.confirmation.rules import chunk_counts, refusal
+from invoicing.confirmation.rules import refusal
 from proforma.errors import Conflict, NotFound, Problem, Stale
 
 
@@ -39,8 +39,3 @@ def test_what_stands_in_the_way_is_named(found: dict[str, Any] | None, reason: s
     assert type(refused.problem()) is problem
     if problem is Conflict:
         assert refused.problem().extra["reason"] == reason
-
-
-@pytest.mark.parametrize(("details", "chunks"), [(1, 1), (499, 1), (500, 1), (501, 2), (200_000, 400)])
-def test_details_are_told_in_chunks(details: int, chunks: int) -> None:
-    assert chunk_counts(details, 500) == chunks

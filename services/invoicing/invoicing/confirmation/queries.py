@@ -1,7 +1,7 @@
 """SQL of confirming: control totals, numbers, and the event built inside the database."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -9,6 +9,8 @@ from uuid import UUID
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from invoicing.remainders.queries import WEIGHT
+from invoicing.remainders.rules import Packing
 from proforma.context import Context
 from proforma.db import execute, fetch
 from proforma.events.invoicing import InvoiceConfirmed
@@ -21,26 +23,44 @@ update invoices i set
   updated_at = $4, control_quantity = d.quantity, control_amount = d.amount, control_tax = d.tax
 from (
   select invoice_id, count(*) as details, sum(quantity) as quantity, sum(amount) as amount, sum(tax) as tax,
-         coalesce(sum(amount) filter (where billing_type = 'chargeable'), 0) as subtotal,
-         coalesce(sum(tax) filter (where billing_type = 'chargeable'), 0) as chargeable_tax
+         coalesce(sum(amount - case when original_detail_id is null then 0 else was_amount end)
+           filter (where billing_type = 'chargeable'), 0) as subtotal,
+         coalesce(sum(tax - case when original_detail_id is null then 0 else was_tax end)
+           filter (where billing_type = 'chargeable'), 0) as chargeable_tax
   from invoice_details where invoice_id = any($1::uuid[]) group by invoice_id) d
 where i.id = d.invoice_id and i.details = d.details and i.subtotal = d.subtotal and i.tax = d.chargeable_tax
 returning i.id
 """
 FIRST_OF_YEAR = "insert into invoice_numbers (year, last) values ($1, 0) on conflict do nothing"
 
-# A detail is some 700 bytes at the most, so 500 of them stay below the 512 KiB of a chunk.
-_CHUNKS = """
-select invoice_id, chunk, json_agg(detail order by n) as details
+# A detail is some 700 bytes at the most, so 500 of them stay below the 512 KiB of a chunk; what is longer weighs more.
+# A rest shares its detail's place in the order, and so its chunk: $8 are the invoices that have such pairs.
+_CHUNKS = f"""
+select invoice_id, chunk, json_agg(detail order by n, id) as details,
+       count(*) over (partition by invoice_id) as chunks
 from (
-  select invoice_id, n, (n - 1) / $2::int + 1 as chunk, json_build_object(
-    'detail_id', id, 'item_id', item_id, 'claim_id', claim_id, 'source', source, 'class', class,
-    'contract_line_id', contract_line_id, 'was', figures, 'now', figures) as detail
+  select invoice_id, n, id, (n - 1) / greatest($2::int - (invoice_id = any($8::uuid[]))::int, 1) + 1 as chunk,
+    case when was_quantity is null and source <> 'hand' then json_build_object(
+      'detail_id', id, 'item_id', item_id, 'claim_id', claim_id, 'source', source, 'class', class,
+      'contract_line_id', contract_line_id, 'was', figures, 'now', figures)
+    else json_build_object(
+      'detail_id', id, 'item_id', item_id, 'claim_id', claim_id, 'source', source, 'class', class,
+      'contract_line_id', contract_line_id, 'now', figures, 'was', case
+        when was_quantity is not null then json_build_object(
+          'quantity', was_quantity::text, 'price', was_price::text, 'amount', was_amount::text, 'tax', was_tax::text,
+          'billing_type', was_billing_type) end,
+      'remainder', remainder, 'written_off_from', written_off_from, 'original_detail_id', original_detail_id,
+      'coding', case when source = 'hand' and original_detail_id is null then json_build_object(
+        'date', date, 'unit', unit, 'project', project, 'task', task, 'resource', resource, 'role', role,
+        'category', category, 'product', product, 'description', description,
+        'external_description', external_description) end)
+    end as detail
   from (
-    select *, row_number() over (partition by invoice_id order by id) as n, json_build_object(
-      'quantity', quantity::text, 'price', price::text, 'amount', amount::text, 'tax', tax::text,
-      'billing_type', billing_type) as figures
-    from invoice_details where invoice_id = any($1::uuid[])) numbered) details
+    select *, sum({WEIGHT}) over (partition by invoice_id order by coalesce(written_off_from, id)) as n,
+      json_build_object(
+        'quantity', quantity::text, 'price', price::text, 'amount', amount::text, 'tax', tax::text,
+        'billing_type', billing_type) as figures
+    from invoice_details where invoice_id = any($1::uuid[])) placed) details
 group by invoice_id, chunk
 """
 _INSERT = """
@@ -52,7 +72,7 @@ select ($3::uuid[])[row_number() over (order by i.id, c.chunk)], $4, $5, i.contr
   'confirmed_at', i.confirmed_at, 'totals', json_build_object(
     'count', i.details, 'quantity', i.control_quantity::text, 'amount', i.control_amount::text,
     'tax', i.control_tax::text),
-  'details', c.details, 'chunk', c.chunk, 'chunks', (i.details + $2::int - 1) / $2::int)::text, $7
+  'details', c.details, 'chunk', c.chunk, 'chunks', c.chunks)::text, $7
 """
 # One statement, so that the chunks are built before the year's counter is locked (`taken` asks for all of them
 # first): everybody who confirms an invoice of the year waits for that row until this transaction ends.
@@ -60,7 +80,7 @@ NUMBER_AND_SEND = f"""
 with chunks as materialized ({_CHUNKS}),
 taken as (
   update invoice_numbers set last = last + cardinality($1::uuid[])
-  where year = $8 and (select count(*) from chunks) > 0
+  where year = $9 and (select count(*) from chunks) > 0
   returning year, last - cardinality($1::uuid[]) as before),
 confirmed as (
   update invoices i set status = 'confirmed', posting = 'pending', number =
@@ -84,26 +104,26 @@ async def settle(session: AsyncSession, context: Context, ids: Sequence[UUID], a
 
 
 async def number_and_send(
-    session: AsyncSession, context: Context, year: int, ids: Sequence[UUID], chunks: int
+    session: AsyncSession, context: Context, year: int, ids: Sequence[UUID], packing: Packing
 ) -> list[asyncpg.Record]:
-    """Gives the invoices of one year the next numbers, in this order, and writes their `chunks` events."""
+    """Gives the invoices of one year the next numbers, in this order, and writes their events."""
     await execute(session, FIRST_OF_YEAR, year)
-    rows = await fetch(session, NUMBER_AND_SEND, *_event(context, ids, chunks), year)
+    rows = await fetch(session, NUMBER_AND_SEND, *_event(context, ids, packing), packing.paired, year)
     await execute(session, f"notify {CHANNEL}")
     return rows
 
 
-async def send_again(session: AsyncSession, context: Context, invoice: Mapping[str, Any], chunks: int) -> None:
+async def send_again(session: AsyncSession, context: Context, invoice_id: UUID, packing: Packing) -> None:
     """Writes the events of a confirmed invoice once more, with the same content."""
-    await execute(session, SEND_AGAIN, *_event(context, [invoice["id"]], chunks))
+    await execute(session, SEND_AGAIN, *_event(context, [invoice_id], packing), packing.paired)
     await execute(session, f"notify {CHANNEL}")
 
 
-def _event(context: Context, ids: Sequence[UUID], chunks: int) -> tuple[Any, ...]:
+def _event(context: Context, ids: Sequence[UUID], packing: Packing) -> tuple[Any, ...]:
     return (
         list(ids),
         context.limits.event_list_max,
-        [context.ids() for _ in range(chunks)],
+        [context.ids() for _ in range(packing.chunks)],
         InvoiceConfirmed.TOPIC,
         InvoiceConfirmed.TYPE,
         json.dumps(current_trace()),

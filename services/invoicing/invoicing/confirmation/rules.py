@@ -40,6 +40,4 @@ def refusal(invoice: Mapping[str, Any] | None, version: int) -> Refused | None:
     return None
 
 
-def chunk_counts(details: int, most: int) -> int:
-    """How many chunks of at most `most` details an invoice is told in."""
-    return -(-details // most)
+NO_CHANGE = Refused("no_details", "no detail of the corrective differs from its original")

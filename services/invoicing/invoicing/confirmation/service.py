@@ -7,11 +7,13 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from invoicing.confirmation import queries
-from invoicing.confirmation.rules import Refused, chunk_counts, refusal
+from invoicing.confirmation.rules import NO_CHANGE, Refused, refusal
 from invoicing.invoices import queries as invoices
 from invoicing.invoices.queries import Happened
 from invoicing.invoices.rules import CONFIRMED
 from invoicing.invoices.tables import Invoice
+from invoicing.remainders import service as remainders
+from invoicing.remainders.rules import pack
 from proforma.bodies import BulkResult, Refusal
 from proforma.clock import today
 from proforma.context import Context
@@ -24,9 +26,11 @@ async def confirm(session: AsyncSession, context: Context, invoice_id: UUID, ver
     """Confirms one invoice; raises NotFound, Conflict (`wrong_state`, `no_details`) or Stale."""
     found = (await invoices.lock_many(session, [invoice_id])).get(invoice_id)
     refused = refusal(found, version)
+    if refused is None and found is not None and await remainders.unchanged(session, [found]):
+        refused = NO_CHANGE
     if refused is not None:
         raise refused.problem()
-    await _confirm(session, context, [invoice_id])
+    await confirm_locked(session, context, [invoice_id])
     return await invoices.one(session, invoice_id)
 
 
@@ -43,7 +47,10 @@ async def confirm_many(session: AsyncSession, context: Context, reviewed: Sequen
             refused.append((invoice_id, why))
         else:
             ready.append(invoice_id)
-    await _confirm(session, context, ready)
+    same = await remainders.unchanged(session, [found[invoice_id] for invoice_id in ready])
+    refused += [(invoice_id, NO_CHANGE) for invoice_id in ready if invoice_id in same]
+    ready = [invoice_id for invoice_id in ready if invoice_id not in same]
+    await confirm_locked(session, context, ready)
     return BulkResult(
         changed=len(ready),
         unchanged=len(reviewed) - len(ready) - len(refused),
@@ -54,11 +61,12 @@ async def confirm_many(session: AsyncSession, context: Context, reviewed: Sequen
 async def send_again(session: AsyncSession, context: Context, invoice_id: UUID) -> None:
     """Tells the ledger of a confirmed invoice once more: it knows by the details what it has posted already."""
     invoice = (await invoices.lock_many(session, [invoice_id]))[invoice_id]
-    chunks = chunk_counts(invoice["details"], context.limits.event_list_max)
-    await queries.send_again(session, context, invoice, chunks)
+    most = context.limits.event_list_max
+    edited = await remainders.edited(session, [invoice_id], most)
+    await queries.send_again(session, context, invoice_id, pack([invoice], edited, most))
 
 
-async def _confirm(session: AsyncSession, context: Context, ids: Sequence[UUID]) -> None:
+async def confirm_locked(session: AsyncSession, context: Context, ids: Sequence[UUID]) -> None:
     """Confirms locked invoices that nothing stands in the way of, in this order.
 
     The events come with the number, so the years' counters are the last locks taken, in the order of years; the
@@ -66,6 +74,7 @@ async def _confirm(session: AsyncSession, context: Context, ids: Sequence[UUID])
     """
     if not ids:
         return
+    edited = await remainders.settle(session, context, list((await invoices.lock_many(session, ids)).values()))
     proven = await queries.settle(session, context, ids, today(context.clock))
     if wrong := [invoice_id for invoice_id in ids if invoice_id not in proven]:
         raise RuntimeError(f"totals of {wrong} are not the sums of their details")
@@ -73,9 +82,8 @@ async def _confirm(session: AsyncSession, context: Context, ids: Sequence[UUID])
     await invoices.remember(session, context, [_happened(locked[invoice_id]) for invoice_id in ids])
     for year in sorted({locked[invoice_id]["invoice_date"].year for invoice_id in ids}):
         some = [invoice_id for invoice_id in ids if locked[invoice_id]["invoice_date"].year == year]
-        most = context.limits.event_list_max
-        chunks = sum(chunk_counts(locked[invoice_id]["details"], most) for invoice_id in some)
-        await queries.number_and_send(session, context, year, some, chunks)
+        packing = pack([locked[invoice_id] for invoice_id in some], edited, context.limits.event_list_max)
+        await queries.number_and_send(session, context, year, some, packing)
 
 
 def _happened(invoice: Mapping[str, Any]) -> Happened:

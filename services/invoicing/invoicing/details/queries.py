@@ -43,7 +43,8 @@ where l.invoice_id = s.invoice_id and l.contract_line_id = s.contract_line_id
 """
 REMOVE = """
 delete from invoice_details where invoice_id = $1 and id = any($2::uuid[])
-returning id, contract_line_id, claim_id, item_id, class, date, quantity, price, amount, tax, billing_type
+returning id, contract_line_id, claim_id, item_id, class, date, quantity, price, amount, tax, billing_type,
+          original_detail_id, was_amount, was_tax
 """
 REMOVE_CLAIM = """
 with gone as (
@@ -59,6 +60,13 @@ where invoice_id = $1 and id > coalesce($2::uuid, '00000000-0000-0000-0000-00000
 LINES = """
 select * from invoice_lines
 where invoice_id = $1 and id > coalesce($2::uuid, '00000000-0000-0000-0000-000000000000') order by id limit $3
+"""
+
+# A detail is replaced when a corrective with one in its place is confirmed; the row itself never changes again.
+REPLACED = """
+select d.original_detail_id, d.id as detail_id, d.invoice_id
+from invoice_details d join invoices i on i.id = d.invoice_id and i.status in ('confirmed', 'paid')
+where d.original_detail_id = any($1::uuid[])
 """
 
 LineKey = tuple[UUID, UUID]
@@ -128,3 +136,8 @@ async def page(session: AsyncSession, invoice_id: UUID, after: UUID | None, limi
 async def lines(session: AsyncSession, invoice_id: UUID, after: UUID | None, limit: int) -> list[asyncpg.Record]:
     """One line more than the page holds."""
     return await fetch(session, LINES, invoice_id, after, limit + 1)
+
+
+async def replaced(session: AsyncSession, ids: Sequence[UUID]) -> dict[UUID, asyncpg.Record]:
+    """The details of confirmed correctives (`invoice_id`, `detail_id`) that stand in the place of some of `ids`."""
+    return {row["original_detail_id"]: row for row in await fetch(session, REPLACED, list(ids))}

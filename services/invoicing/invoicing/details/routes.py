@@ -19,10 +19,14 @@ from proforma.problems import problems
 routes = router("/v1/invoices/{invoice_id}", "invoices")
 
 
-async def _if_match(
+async def if_match_when_sent(
     value: Annotated[str | None, Header(alias="If-Match", description="The invoice's ETag, checked when sent.")] = None,
 ) -> int | None:
+    """Dependency: the version that the caller read, where they say it."""
     return None if value is None else await if_match(value)
+
+
+IfMatchWhenSent = Annotated[int | None, Depends(if_match_when_sent)]
 
 
 @routes.get("/lines", dependencies=[role(*READERS)], responses=problems(404))
@@ -40,7 +44,7 @@ async def list_details(invoice_id: UUID, session: Tx, wanted: Annotated[PageQuer
     invoice = await invoices.one(session, invoice_id)
     rows = await queries.page(session, invoice_id, pages.after_id(wanted.after), wanted.limit)
     page, following = pages.cut(rows, wanted.limit, lambda row: row["id"])
-    return Page(items=[DetailOut.model_validate({**row, "currency": invoice.currency}) for row in page], next=following)
+    return Page(items=await service.shown(session, invoice, page), next=following)
 
 
 @routes.delete(
@@ -60,7 +64,7 @@ async def remove_details(
     body: RemoveIn,
     session: Tx,
     context: Ctx,
-    expected: Annotated[int | None, Depends(_if_match)],
+    expected: IfMatchWhenSent,
 ) -> BulkResult:
     """Removes details from a draft; their items are ready again. Ids that the invoice does not have are unchanged."""
     return await service.remove_many(session, context, invoice_id, body.ids, expected)

@@ -1,8 +1,9 @@
-"""How the figures of a detail are written: exactly, with as many decimals as they need."""
+"""How the figures of a detail are written: exactly, with as many decimals as they need; and what it adds to a line."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Self
+from typing import Any, Self
 
 from proforma.errors import BrokenRule
 from proforma.money import minor_units
@@ -37,3 +38,10 @@ class Figures:
     def quantity(self, value: Decimal) -> Decimal:
         """`value` with two decimals."""
         return value.quantize(_HUNDREDTH)
+
+
+def owed(detail: Mapping[str, Any]) -> tuple[Decimal, Decimal]:
+    """The (amount, tax) that a detail adds to its line: on a corrective the difference to the original's (§3.5)."""
+    if detail.get("original_detail_id") is None:
+        return detail["amount"], detail["tax"]
+    return detail["amount"] - detail["was_amount"], detail["tax"] - detail["was_tax"]

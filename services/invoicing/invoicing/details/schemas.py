@@ -1,14 +1,15 @@
 """Bodies of lines and details."""
 
+from collections.abc import Mapping
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import Field
 
 from invoicing.invoices.rules import BillingType
 from proforma.bodies import Input, Output
-from proforma.money import Amount, AmountSum, Price, Quantity
+from proforma.money import Amount, AmountSum, Price, QuantityFromZero
 
 
 class LineOut(Output):
@@ -27,6 +28,23 @@ class LineOut(Output):
     tax: AmountSum = Field(description="Of the chargeable details.")
     total: AmountSum = Field(description="chargeable + tax.")
     details: int
+
+
+class FiguresOut(Output):
+    """The figures of a detail at one moment."""
+
+    quantity: QuantityFromZero
+    price: Price
+    amount: Amount
+    tax: Amount
+    billing_type: BillingType
+
+
+class ReplacedBy(Output):
+    """Where a corrected detail goes on."""
+
+    invoice_id: UUID
+    detail_id: UUID
 
 
 class DetailOut(Output):
@@ -48,13 +66,38 @@ class DetailOut(Output):
     description: str | None = Field(description="Internal.")
     external_description: str | None = Field(description="For the customer.")
     date: date
-    quantity: Quantity
+    quantity: QuantityFromZero = Field(description="Zero on a corrective only: nothing of the original stays billed.")
     unit: str
     price: Price
     amount: Amount
     tax: Amount
     currency: str
     billing_type: BillingType
+    was: FiguresOut | None = Field(
+        description="As claimed, once it was edited; on a corrective as the original has it."
+    )
+    remainder: Literal["write_off", "return"] | None = Field(description="What becomes of a reduced quantity.")
+    written_off_from: UUID | None = Field(description="The detail whose reduced quantity left this rest.")
+    original_detail_id: UUID | None = Field(description="On a corrective: the detail that this one replaces.")
+    original_quantity: QuantityFromZero | None
+    original_amount: Amount | None
+    delta_amount: Amount | None = Field(description="amount - original_amount: what the corrective adds to the total.")
+    replaced_by: ReplacedBy | None = Field(description="The detail of a confirmed corrective that replaces this one.")
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any], currency: str, replaced_by: Mapping[str, Any] | None) -> Self:
+        """From a detail's row."""
+        names = ("quantity", "price", "amount", "tax", "billing_type")
+        corrects = row["original_detail_id"] is not None
+        shown = {
+            "currency": currency,
+            "was": None if row["was_quantity"] is None else {name: row[f"was_{name}"] for name in names},
+            "original_quantity": row["was_quantity"] if corrects else None,
+            "original_amount": row["was_amount"] if corrects else None,
+            "delta_amount": row["amount"] - row["was_amount"] if corrects else None,
+            "replaced_by": dict(replaced_by) if replaced_by else None,
+        }
+        return cls.model_validate({**row, **shown})
 
 
 class RemoveIn(Input):

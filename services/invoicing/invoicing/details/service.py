@@ -8,9 +8,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from invoicing.details import queries
 from invoicing.details.queries import LineKey
+from invoicing.details.rules import owed
+from invoicing.details.schemas import DetailOut
 from invoicing.invoices import queries as invoices
 from invoicing.invoices.queries import Change, Happened
-from invoicing.invoices.rules import EDITABLE, Sums, require
+from invoicing.invoices.rules import CONFIRMED, EDITABLE, Sums, require
 from invoicing.invoices.tables import Invoice
 from proforma.bodies import BulkResult
 from proforma.context import Context
@@ -27,9 +29,16 @@ def summed(rows: Sequence[Mapping[str, Any]], invoice_id: UUID) -> dict[LineKey,
     by_line: dict[LineKey, Sums] = {}
     for row in rows:
         key = (invoice_id, row["contract_line_id"])
-        one = Sums.of(row["billing_type"], row["amount"], row["tax"], row.get("details", 1))
+        one = Sums.of(row["billing_type"], *owed(row), row.get("details", 1))
         by_line[key] = by_line.get(key, Sums()) + one
     return by_line
+
+
+async def shown(session: AsyncSession, invoice: Invoice, rows: Sequence[Mapping[str, Any]]) -> list[DetailOut]:
+    """Details as the API shows them; on a confirmed invoice with what has replaced them."""
+    ids = [row["id"] for row in rows] if invoice.status in CONFIRMED else []
+    replaced = await queries.replaced(session, ids) if ids else {}
+    return [DetailOut.of(row, invoice.currency, replaced.get(row["id"])) for row in rows]
 
 
 async def subtract(session: AsyncSession, invoice_id: UUID, rows: Sequence[Mapping[str, Any]]) -> Sums:
@@ -43,7 +52,7 @@ async def remove_one(
     session: AsyncSession, context: Context, invoice_id: UUID, detail_id: UUID, expected: int | None
 ) -> Invoice:
     """Removes one detail; raises NotFound, Conflict when the invoice is not a draft, Stale."""
-    invoice = await _editable(session, invoice_id, expected)
+    invoice = await for_edit(session, invoice_id, expected, "remove details")
     if not await _remove(session, context, invoice, [detail_id]):
         raise NotFound(f"invoice {invoice_id} has no detail {detail_id}")
     return await invoices.one(session, invoice_id)
@@ -53,14 +62,15 @@ async def remove_many(
     session: AsyncSession, context: Context, invoice_id: UUID, ids: Sequence[UUID], expected: int | None
 ) -> BulkResult:
     """Removes those of `ids` that the invoice has. The others are off it already and count as unchanged."""
-    invoice = await _editable(session, invoice_id, expected)
+    invoice = await for_edit(session, invoice_id, expected, "remove details")
     changed = await _remove(session, context, invoice, ids)
     return BulkResult(changed=changed, unchanged=len(set(ids)) - changed)
 
 
-async def _editable(session: AsyncSession, invoice_id: UUID, expected: int | None) -> Invoice:
+async def for_edit(session: AsyncSession, invoice_id: UUID, expected: int | None, verb: str) -> Invoice:
+    """A draft, locked, whose details somebody wants to `verb`; raises NotFound, Conflict in another state, Stale."""
     invoice = await invoices.lock(session, invoice_id)
-    require(invoice.status, EDITABLE, "remove details")
+    require(invoice.status, EDITABLE, verb)
     match(invoice.version, expected)
     return invoice
 

@@ -1,4 +1,4 @@
-"""What the worker does besides sending events: jobs, and taking uploads away that are done with."""
+"""What the worker does besides sending events: the ledger's answers, jobs, and uploads that are done with."""
 
 import asyncio
 
@@ -8,12 +8,13 @@ from proforma.runtime import Runtime
 from proforma.telemetry import logger
 from proforma.worker import Work
 from time_expense.approvals.handlers import JOBS as MOVES
+from time_expense.cancellations.handlers import HANDLERS as CANCELLATIONS
 from time_expense.imports.handlers import JOBS as IMPORTS
 from time_expense.uploads.service import drop_finished
 
 SWEEP_S = 60
 
-HANDLERS = Handlers()
+HANDLERS = Handlers(*CANCELLATIONS)
 
 log = logger()
 

@@ -216,6 +216,8 @@ CALLS = [
     ("POST", "/reject", {"approver", "admin"}),
     ("POST", "/{id}/approve", {"approver", "admin"}),
     ("POST", "/{id}/reject", {"approver", "admin"}),
+    ("POST", "/cancel-approval", {"approver", "admin"}),
+    ("POST", "/{id}/cancel-approval", {"approver", "admin"}),
     ("POST", "/import", {"submitter", "approver", "service", "admin"}),
 ]
 

@@ -27,7 +27,8 @@ _SETS: Mapping[Verb, str] = {
     " decided_by = null, decided_at = null, reason = null",
     "recall": "status = 'draft', submitted_by = null, submitted_at = null",
     "approve": "status = 'approved', revision = revision + 1, decided_by = $4, decided_at = $5, reason = null,"
-    " billable_quantity = coalesce(wanted.billable_quantity, quantity), billing_type = wanted.billing_type",
+    " billable_quantity = coalesce(wanted.billable_quantity, quantity), billing_type = wanted.billing_type,"
+    " answer_outcome = null, answer_reason = null, answer_invoice_id = null",
     "reject": "status = 'rejected', decided_by = $4, decided_at = $5, reason = $6",
 }
 _ACTIONS: Mapping[Verb, str] = {
@@ -73,7 +74,10 @@ async def move(
     at: datetime,
     reason: str | None,
 ) -> list[asyncpg.Record]:
-    """Moves locked entries and writes their history, in one statement; returns them by project and id."""
+    """Moves locked entries and writes their history, in one statement; returns them by project and id.
+
+    By every verb but cancel-approval: that is a question, with an id for each entry (`cancellations`).
+    """
     return await fetch(
         session,
         MOVE[verb],

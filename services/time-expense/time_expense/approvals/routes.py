@@ -1,4 +1,4 @@
-"""`/v1/entries/<verb>` and `/v1/entries/{id}/<verb>`: submit, recall, approve, reject."""
+"""`/v1/entries/<verb>` and `/v1/entries/{id}/<verb>`: submit, recall, approve, reject, cancel-approval."""
 
 from uuid import UUID
 
@@ -11,7 +11,15 @@ from proforma.http import Ctx, IfMatch, Tx, etag, router
 from proforma.problems import problems
 from time_expense.approvals import service
 from time_expense.approvals.rules import Override
-from time_expense.approvals.schemas import Approval, BulkApproval, BulkRejection, Rejection, Selection
+from time_expense.approvals.schemas import (
+    Approval,
+    BulkApproval,
+    BulkCancelApproval,
+    BulkRejection,
+    CancelApproval,
+    Rejection,
+    Selection,
+)
 from time_expense.entries.schemas import EntryOut
 
 routes = router("/v1/entries", "approvals")
@@ -46,6 +54,14 @@ async def reject_entries(body: BulkRejection, session: Tx, context: Ctx, respons
     return await _bulk(session, context, response, service.Action("reject", body.reason), body)
 
 
+@routes.post("/cancel-approval", dependencies=[role("approver")], responses=_MANY)
+async def cancel_approvals(
+    body: BulkCancelApproval, session: Tx, context: Ctx, response: Response
+) -> BulkResult | JobOut:
+    """Asks the billing backlog to cancel many approvals; each entry shows its answer in `cancellation`."""
+    return await _bulk(session, context, response, service.Action("cancel-approval", body.reason), body)
+
+
 @routes.post("/{entry_id}/submit", dependencies=[role("submitter")], responses=_ONE)
 async def submit_entry(entry_id: UUID, expected: IfMatch, session: Tx, context: Ctx, response: Response) -> EntryOut:
     """Hands a draft or rejected entry to its approvers."""
@@ -78,6 +94,17 @@ async def reject_entry(
 ) -> EntryOut:
     """Sends a submitted entry back, with a reason; it can be edited and submitted again."""
     return await _single(session, context, response, service.Action("reject", body.reason), entry_id, expected)
+
+
+@routes.post("/{entry_id}/cancel-approval", status_code=202, dependencies=[role("approver")], responses=_ONE)
+async def cancel_approval(
+    entry_id: UUID, body: CancelApproval, expected: IfMatch, session: Tx, context: Ctx, response: Response
+) -> EntryOut:
+    """Asks the billing backlog to cancel an approval. The entry is `cancellation_requested` until it has answered.
+
+    Then it is `submitted` again, or `approved` still, because an invoice holds the work: `cancellation` says which.
+    """
+    return await _single(session, context, response, service.Action("cancel-approval", body.reason), entry_id, expected)
 
 
 async def _single(

@@ -1,4 +1,4 @@
-"""The state machine of the first approval (domain §2.1), and who may move an entry."""
+"""The state machine of the first approval (domain §2.1), and who may move an entry. Answers are `cancellations`'."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from uuid import UUID
 from proforma.context import Principal
 from time_expense.entries.rules import Scope, Status, deciding, editing, reaches, reading
 
-Verb = Literal["submit", "recall", "approve", "reject"]
+Verb = Literal["submit", "recall", "approve", "reject", "cancel-approval"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,8 @@ MOVES: Mapping[Verb, Move] = {
     "recall": Move(frozenset({"submitted"}), "draft", "submitter"),
     "approve": Move(frozenset({"submitted"}), "approved", "approver"),
     "reject": Move(frozenset({"submitted"}), "rejected", "approver"),
+    # A question: the ledger's answer takes the entry on, or back (`cancellations`).
+    "cancel-approval": Move(frozenset({"approved"}), "cancellation_requested", "approver"),
 }
 
 

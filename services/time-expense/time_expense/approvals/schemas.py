@@ -28,6 +28,12 @@ class Rejection(Input):
     reason: Reason = Field(examples=["wrong project"])
 
 
+class CancelApproval(Input):
+    """Why the approval is to be canceled: kept in the history and told to the ledger."""
+
+    reason: Reason = Field(examples=["8 hours instead of 6"])
+
+
 class Selection(Input):
     """The entries of a bulk call: `ids`, up to 1,000, or a `filter`. A filter over more than 1,000 becomes a job."""
 
@@ -69,3 +75,7 @@ class BulkApproval(Selection, Approval):
 
 class BulkRejection(Selection, Rejection):
     """Rejects many, for one reason."""
+
+
+class BulkCancelApproval(Selection, CancelApproval):
+    """Asks to cancel many approvals, for one reason."""

@@ -1,8 +1,10 @@
-"""Submit, recall, approve, reject: one entry, many, or a job's worth of them. Approvals are said to the ledger."""
+"""Submit, recall, approve, reject, cancel-approval: one entry, many, or a job's worth of them.
+
+Approvals are said to the ledger; whether one may be canceled is asked of it.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 from typing import Any
 from uuid import UUID
 
@@ -18,9 +20,10 @@ from proforma.http import match
 from proforma.settings import Limits
 from time_expense.approvals import queries
 from time_expense.approvals.rules import MOVES, NOTHING_SET, Override, Refused, Standing, Verb, acting, judge
+from time_expense.cancellations import service as cancellations
 from time_expense.entries.rules import Scope, allowed, reading
 from time_expense.entries.schemas import EntryFilter, EntryOut
-from time_expense.entries.service import caller
+from time_expense.entries.service import caller, told
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,27 +114,13 @@ def job_name(verb: Verb) -> str:
 
 
 def approved_events(records: Sequence[Mapping[str, Any]], limits: Limits) -> Iterator[Outgoing]:
-    """The events of approved entries (rows sorted by project): one project each, cut at 500 entries or 512 KiB."""
-    for project, group in groupby(records, lambda record: str(record["project"])):
-        chunk: list[str] = []
-        size = 0
-        for record in group:
-            text = ApprovedEntry.model_validate(
-                {**record, "approved_by": record["decided_by"], "approved_at": record["decided_at"]}
-            ).model_dump_json()
-            length = len(text.encode())
-            if chunk and (len(chunk) == limits.event_list_max or size + length > limits.chunk_bytes_max):
-                yield _event(project, chunk)
-                chunk, size = [], 0
-            chunk.append(text)
-            size += length
-        yield _event(project, chunk)
+    """The events of approved entries (rows sorted by project)."""
+    return told(EntriesApproved, records, _approved, limits)
 
 
-def _event(project: str, entries: Sequence[str]) -> Outgoing:
-    # Each entry was checked by its own model; to build the list's model as well would write every entry twice.
-    body = f'{{"entries":[{",".join(entries)}]}}'
-    return Outgoing(EntriesApproved.TOPIC, EntriesApproved.TYPE, project, body)
+def _approved(record: Mapping[str, Any]) -> str:
+    decision = {"approved_by": record["decided_by"], "approved_at": record["decided_at"]}
+    return ApprovedEntry.model_validate({**record, **decision}).model_dump_json()
 
 
 async def _move(
@@ -139,6 +128,9 @@ async def _move(
 ) -> list[dict[str, Any]]:
     if not entries:
         return []
+    if action.verb == "cancel-approval":
+        asked = await cancellations.ask(session, context, [entry.id for entry in entries], action.reason or "")
+        return [dict(record) for record in asked]
     wanted = [(entry.id, action.of(entry.id)) for entry in entries]
     now = context.clock.now()
     records = await queries.move(session, action.verb, wanted, context.actor, now, action.reason)

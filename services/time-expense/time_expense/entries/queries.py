@@ -1,5 +1,6 @@
 """Reads and set-based writes of entries and their history."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -126,6 +127,11 @@ async def insert(session: AsyncSession, stamp: Stamp, rows: Sequence[Mapping[str
     )  # fmt: skip
     columns = [[row[name] for row in rows] for name in names]
     return await fetch(session, INSERT, *columns, stamp.status, stamp.actor, stamp.at)
+
+
+def changes(differences: Mapping[str, Any]) -> str | None:
+    """Differences as the history keeps them; None when there are none."""
+    return json.dumps(differences) if differences else None
 
 
 async def note(session: AsyncSession, rows: Sequence[Noted]) -> None:

@@ -1,7 +1,8 @@
 """Entries until they are submitted: create, read, edit, delete; and their history for ever."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 from uuid import UUID
 
@@ -10,8 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from proforma import pages
 from proforma.bodies import Page
 from proforma.context import Context, Principal
+from proforma.envelope import Event, Outgoing
 from proforma.errors import Conflict, Forbidden, Invalid, NotFound
 from proforma.http import match
+from proforma.settings import Limits
 from time_expense.entries import queries
 from time_expense.entries.rules import (
     CLASS_RULED,
@@ -135,8 +138,35 @@ def noted(
     changes: Mapping[str, Any] | None = None,
 ) -> queries.Noted:
     """What made one version of an entry, and the state that it left it in."""
-    text = json.dumps(changes) if changes else None
-    return queries.Noted(entry_id, version, action, status, stamp.actor, stamp.at, text)
+    return queries.Noted(entry_id, version, action, status, stamp.actor, stamp.at, queries.changes(changes or {}))
+
+
+def told(
+    event: type[Event],
+    records: Sequence[Mapping[str, Any]],
+    text_of: Callable[[Mapping[str, Any]], str],
+    limits: Limits,
+) -> Iterator[Outgoing]:
+    """Events with lists of entries (rows sorted by project): one project each, cut at 500 entries or 512 KiB.
+
+    `text_of` writes an entry as the event's model of one does. To build the list's model as well would write every
+    entry twice.
+    """
+    for project, group in groupby(records, lambda record: str(record["project"])):
+        chunk: list[str] = []
+        size = 0
+        for text in map(text_of, group):
+            length = len(text.encode())
+            if chunk and (len(chunk) == limits.event_list_max or size + length > limits.chunk_bytes_max):
+                yield _event(event, project, chunk)
+                chunk, size = [], 0
+            chunk.append(text)
+            size += length
+        yield _event(event, project, chunk)
+
+
+def _event(event: type[Event], project: str, texts: Sequence[str]) -> Outgoing:
+    return Outgoing(event.TOPIC, event.TYPE, project, f'{{"entries":[{",".join(texts)}]}}')
 
 
 async def _found(session: AsyncSession, entry_id: UUID, scope: Scope, *, lock: bool = False) -> Entry:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
@@ -34,6 +35,34 @@ class Masters:
 
     async def line(self, contract: Json, **fields: Any) -> Json:
         return await self._made("/v1/contract-lines", {**line_body(contract["id"]), **fields})
+
+    async def product(self, contract: Json, **fields: Any) -> Json:
+        body = {"contract_id": contract["id"], "name": "Routers", "kind": "product", "product": "R9", "quantity": "10"}
+        return await self._made("/v1/contract-lines", {**body, "price": "50", **fields})
+
+    async def milestone(self, line: Json, **fields: Any) -> Json:
+        body = {"contract_line_id": line["id"], "name": "Acceptance", "date": "2026-02-27", "amount": "1000"}
+        return await self._made("/v1/milestones", {**body, **fields})
+
+    async def fixed_price(self, *amounts: str, contracted: str | None = None) -> tuple[Json, Json, list[Json]]:
+        """An active contract, its fixed-price line and that line's milestones, which add up unless said otherwise."""
+        total = contracted or str(sum((Decimal(amount) for amount in amounts), Decimal(0)))
+        contract, line = await self.active(billing_method="fixed_price", contracted_amount=total)
+        return contract, line, [await self.milestone(line, amount=amount) for amount in amounts]
+
+    async def mark(self, noun: str, *things: Json, verb: str = "mark-ready") -> Json:
+        """The answer to marking these ready."""
+        answer = await self.biller.post(f"/v1/{noun}/{verb}", json={"ids": [one["id"] for one in things]})
+        assert answer.status_code == 200, answer.text
+        told: Json = answer.json()
+        return told
+
+    async def invoice(self, contract: Json, **body: Any) -> Json:
+        """A manual run of the contract."""
+        answer = await self.biller.post(f"/v1/contracts/{contract['id']}/create-invoice", json=body)
+        assert answer.status_code == 202, answer.text
+        run: Json = answer.json()
+        return run
 
     async def active(self, **line: Any) -> tuple[Json, Json]:
         """An active contract and its only line."""

@@ -11,8 +11,10 @@ from billing_backlog.customers.routes import routes as customers
 from billing_backlog.exchange_rates.routes import routes as exchange_rates
 from billing_backlog.ledger.routes import contract_routes as summaries
 from billing_backlog.ledger.routes import routes as actuals
+from billing_backlog.milestones.routes import routes as milestones
 from billing_backlog.postings.routes import routes as postings
 from billing_backlog.price_lists.routes import routes as price_lists
+from billing_backlog.product_backlog.routes import routes as product_backlog
 from billing_backlog.runs.routes import contract_routes as create_invoice
 from billing_backlog.runs.routes import routes as runs
 from billing_backlog.schedules.routes import routes as invoice_schedules
@@ -33,7 +35,9 @@ NOUNS: list[APIRouter] = [
     contract_lifecycle,
     contract_lines,
     invoice_schedules,
+    milestones,
     backlog,
+    product_backlog,
     create_invoice,
     runs,
     postings,

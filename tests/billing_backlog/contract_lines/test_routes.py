@@ -10,6 +10,7 @@ from tests.billing_backlog.masters import Json, Masters, line_body, pointers
 from tests.support.api import Api
 
 URL = "/v1/contract-lines"
+FIXED: Json = {"billing_method": "fixed_price"}
 
 
 async def test_one_is_made_and_shown(desk: Masters) -> None:
@@ -37,8 +38,18 @@ async def test_one_is_made_and_shown(desk: Masters) -> None:
     ("fields", "pointer"),
     [
         ({"contract_id": str(uuid4())}, "/contract_id"),
-        ({"kind": "product"}, "/kind"),
-        ({"billing_method": "fixed_price"}, "/billing_method"),
+        ({"kind": "gift"}, "/kind"),
+        ({"billing_method": "by_mood"}, "/billing_method"),
+        ({"billing_method": "fixed_price"}, "/contracted_amount"),
+        ({**FIXED, "contracted_amount": "0"}, "/contracted_amount"),
+        ({**FIXED, "contracted_amount": "1.001"}, "/contracted_amount"),
+        ({**FIXED, "contracted_amount": "1", "includes": ["time", "fee"]}, "/includes"),
+        ({"non_chargeable": {"tasks": ["A"]}}, "/non_chargeable/tasks"),
+        ({"tasks": ["A"], "non_chargeable": {"tasks": ["B"]}}, "/non_chargeable/tasks"),
+        ({"non_chargeable": {"roles": ["a", "a"]}}, "/non_chargeable/roles"),
+        ({"non_chargeable": {"role": ["a"]}}, "/non_chargeable/role"),
+        ({"product": "X"}, "/product"),
+        ({"price": "1"}, "/price"),
         ({"project": ""}, "/project"),
         ({"tasks": []}, "/tasks"),
         ({"tasks": ["A", "A"]}, "/tasks"),
@@ -57,9 +68,40 @@ async def test_what_is_wrong_is_named(desk: Masters, fields: Json, pointer: str)
     assert (await desk.biller.get(URL)).json()["items"] == []
 
 
-async def test_what_comes_later_is_refused_with_what_is_allowed(desk: Masters) -> None:
-    answer = await desk.biller.post(URL, json={**line_body(), "kind": "product", "billing_method": "fixed_price"})
-    assert [error["allowed"] for error in answer.json()["errors"]] == [["project"], ["time_and_material"]]
+async def test_what_is_allowed_is_told(desk: Masters) -> None:
+    answer = await desk.biller.post(URL, json={**line_body(), "kind": "gift"})
+    assert [error["allowed"] for error in answer.json()["errors"]] == [["project", "product"]]
+    answer = await desk.biller.post(URL, json={**line_body(), "billing_method": "by_mood"})
+    assert [error["allowed"] for error in answer.json()["errors"]] == [["time_and_material", "fixed_price"]]
+
+
+async def test_a_fixed_price_and_what_is_not_charged(desk: Masters) -> None:
+    contract = await desk.contract()
+    free = {"roles": ["trainee"], "categories": ["Meals"], "tasks": ["B"]}
+    made = await desk.line(contract, **FIXED, tasks=["A", "B"], non_chargeable=free, contracted_amount="100.50")
+    assert (made["billing_method"], made["contracted_amount"], made["non_chargeable"]) == (
+        "fixed_price", "100.50", free
+    )  # fmt: skip
+    path = f"{URL}/{made['id']}"
+    assert pointers(await desk.patch(path, {"tasks": ["A"]})) == ["/non_chargeable/tasks"]
+    assert pointers(await desk.patch(path, {"tasks": None})) == ["/non_chargeable/tasks"]
+    assert pointers(await desk.patch(path, {"includes": ["fee"]})) == ["/includes"]
+    assert pointers(await desk.patch(path, {"contracted_amount": None})) == ["/contracted_amount"]
+    assert pointers(await desk.patch(path, {"contracted_amount": "0.001"})) == ["/contracted_amount"]
+    assert pointers(await desk.patch(path, {"price": "1", "unit": "m"})) == ["/unit", "/price"]
+    change = {"tasks": ["A"], "non_chargeable": {"roles": [], "categories": [], "tasks": []}, "contracted_amount": "7"}
+    assert (await desk.patch(path, change)).json() == {**made, **change, "version": 2}
+    fixed = await desk.patch(f"/v1/contracts/{contract['id']}", {"currency": "JPY"})
+    assert (fixed.status_code, "contracted amount" in fixed.json()["detail"]) == (409, True)
+    plain = await desk.line(contract, project="Q")
+    assert pointers(await desk.patch(f"{URL}/{plain['id']}", {"contracted_amount": "7"})) == ["/contracted_amount"]
+
+
+async def test_a_fixed_price_takes_the_work_of_its_project_as_any_line(desk: Masters) -> None:
+    contract, _ = await desk.active(**FIXED, contracted_amount="1")
+    refused = await desk.biller.post(URL, json=line_body(contract["id"]))
+    assert refused.status_code == 409
+    assert (await desk.biller.post(URL, json={**line_body(contract["id"]), "includes": ["fee"]})).status_code == 201
 
 
 async def test_the_list_has_filters(desk: Masters) -> None:
@@ -67,18 +109,21 @@ async def test_the_list_has_filters(desk: Masters) -> None:
     a = await desk.line(one, external_id="A")
     b = await desk.line(one, project="Q")
     c = await desk.line(other, project="Q")
+    p = await desk.product(other)
     for params, wanted in (
         ({"contract_id": one["id"]}, [a, b]),
         ({"project": "Q"}, [b, c]),
         ({"contract_id": other["id"], "project": "Q"}, [c]),
         ({"external_id": "A"}, [a]),
-        ({}, [a, b, c]),
+        ({"kind": "product"}, [p]),
+        ({"kind": "project"}, [a, b, c]),
+        ({}, [a, b, c, p]),
     ):
         found = (await desk.biller.get(URL, params=params)).json()["items"]
         assert found == sorted(wanted, key=lambda line: str(line["id"]))
     page = (await desk.biller.get(URL, params={"limit": 2})).json()
     rest = (await desk.biller.get(URL, params={"limit": 2, "after": page["next"]})).json()
-    assert (len(page["items"]), len(rest["items"]), rest["next"]) == (2, 1, None)
+    assert (len(page["items"]), len(rest["items"]), rest["next"]) == (2, 2, None)
 
 
 async def test_an_edit_raises_the_version(desk: Masters) -> None:

@@ -136,8 +136,8 @@ class MoveJob:
         if body.filter is None:  # pragma: no cover - the schema wants one of both
             raise ValueError("no filter")
         where, values = queries.conditions(body.filter, 4)
-        sql, now = queries.TARGETS.format(where=where), context.clock.now()
-        return await execute(session, sql, now, job.id, self._verb.source, *values)
+        sql = queries.TARGETS.format(where=where)
+        return await execute(session, sql, context.clock.now(), job.id, self._verb.source, *values)
 
     async def step(self, session: AsyncSession, context: Context, job: Job) -> Step:
         at = job.state.get("at", 0)

@@ -45,7 +45,7 @@ select c.id as contract_id, c.name as contract_name, c.currency, c.customer_id, 
 from contracts c join customers k on k.id = c.customer_id where c.id = any($1::uuid[])
 """
 LINES = """
-select id, contract_id, name, kind, billing_method, includes from contract_lines
+select id, contract_id, name, kind, billing_method, coalesce(includes, '{}') as includes from contract_lines
 where contract_id = any($1::uuid[]) order by id
 """
 INSERT = """

@@ -25,7 +25,7 @@ async def activate(session: AsyncSession, context: Context, contract_id: UUID, e
     lines = await projects_of(session, contract_id)
     if not lines:
         raise Conflict(f"contract {contract_id} has no line: add one first", state="draft")
-    await refuse_overlaps(session, set(lines.values()), lines.keys())
+    await refuse_overlaps(session, {project for project in lines.values() if project}, lines.keys())
     await schedules.announce(session, context, contract_id)
     return row
 

@@ -1,9 +1,11 @@
 """HTTP of contract lines."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Query, Response
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from billing_backlog.contract_lines import queries, service
 from billing_backlog.contract_lines.schemas import (
@@ -30,10 +32,11 @@ async def create_contract_line(
 ) -> ContractLineOut | Items[ContractLineOut]:
     """Makes one line, or an array of them: all or nothing.
 
-    On an active contract it takes effect at once: refused when it would take work that lies on another line.
+    On an active contract it takes effect at once: refused when it would take work that lies on another line. A
+    product line stands in the product backlog from now on, under the line's id.
     """
     rows = await service.create_lines(session, context, by_pointer(body))
-    made = [ContractLineOut.model_validate(row) for row in rows]
+    made = [_out(row) for row in await queries.shown(session, [row.id for row in rows])]
     if isinstance(body, list):
         return Items(items=made)
     response.headers["Location"] = f"/v1/contract-lines/{made[0].id}"
@@ -45,29 +48,42 @@ async def create_contract_line(
 async def list_contract_lines(wanted: Annotated[ContractLineFilter, Query()], session: Tx) -> Page[ContractLineOut]:
     """Contract lines, by id."""
     rows, following = pages.cut(await queries.page(session, wanted), wanted.limit, lambda row: row["id"])
-    return Page(items=[ContractLineOut.model_validate(dict(row)) for row in rows], next=following)
+    return Page(items=[_out(row) for row in rows], next=following)
 
 
 @routes.get("/{contract_line_id}", dependencies=[READ], responses=problems(404))
 async def show_contract_line(contract_line_id: UUID, session: Tx, response: Response) -> ContractLineOut:
     """One contract line."""
-    row = await queries.get_line(session, contract_line_id)
-    etag(response, row.version)
-    return ContractLineOut.model_validate(row)
+    await queries.get_line(session, contract_line_id)
+    return await _one(session, contract_line_id, response)
 
 
 @routes.patch("/{contract_line_id}", dependencies=[WRITE], responses=problems(404, 409, 412, 413, 428))
 async def change_contract_line(
     *, contract_line_id: UUID, body: ContractLinePatch, expected: IfMatch, session: Tx, context: Ctx, response: Response
 ) -> ContractLineOut:
-    """Edits a line of a draft or active contract. Approvals from now on follow it; what is posted stays."""
-    row = await service.change_line(session, context, contract_line_id, expected, body)
-    etag(response, row.version)
-    return ContractLineOut.model_validate(row)
+    """Edits a line of a draft or active contract. Approvals from now on follow it; what is posted stays.
+
+    A product line that is on an invoice or posted is refused, with the invoice.
+    """
+    await service.change_line(session, context, contract_line_id, expected, body)
+    return await _one(session, contract_line_id, response)
 
 
 @routes.delete("/{contract_line_id}", status_code=204, dependencies=[WRITE], responses=problems(404, 409, 412, 428))
 async def delete_contract_line(contract_line_id: UUID, expected: IfMatch, session: Tx) -> Response:
-    """Deletes a line that no work is on."""
+    """Deletes a line that no work is on, with its milestones as long as they are unbilled."""
     await service.delete_line(session, contract_line_id, expected)
     return Response(status_code=204)
+
+
+async def _one(session: AsyncSession, line_id: UUID, response: Response) -> ContractLineOut:
+    (row,) = await queries.shown(session, [line_id])
+    etag(response, row["version"])
+    return _out(row)
+
+
+def _out(row: Mapping[str, Any]) -> ContractLineOut:
+    names = ("roles", "categories", "tasks")
+    free = {name: row[f"non_chargeable_{name}"] for name in names} if row["kind"] == "project" else None
+    return ContractLineOut.model_validate({**row, "non_chargeable": free})

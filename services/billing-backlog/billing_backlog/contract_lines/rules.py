@@ -1,12 +1,64 @@
-"""One line for one piece of work: (project, class, task, day) lies on at most one of the lines (design §5.6). Pure."""
+"""Rules of contract lines. Pure.
+
+One line for one piece of work: (project, class, task, day) lies on at most one of the lines (design §5.6); and which
+fields fit together.
+"""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from uuid import UUID
 
 from billing_backlog.validity import Validity
+from proforma.money import AMOUNT_MAX, amount_of, minor_units, round_amount
+
+PROJECT_ONLY = frozenset({"project", "tasks", "includes", "non_chargeable", "contracted_amount", "billing_start"})
+PRODUCT_ONLY = frozenset({"product", "quantity", "unit", "price", "tax"})
+
+
+def foreign_fields(kind: str, sent: Collection[str]) -> dict[str, str]:
+    """Fields of the other kind of line, with what is wrong."""
+    foreign = PRODUCT_ONLY if kind == "project" else PROJECT_ONLY
+    return {name: f"is no field of a {kind} line" for name in sent if name in foreign}
+
+
+def method_errors(
+    billing_method: str | None, includes: Sequence[str] | None, contracted_amount: Decimal | None
+) -> dict[str, str]:
+    """What does not fit a project line's billing method, by field."""
+    errors = {}
+    if billing_method == "fixed_price" and contracted_amount is None:
+        errors["contracted_amount"] = "a fixed price needs it"
+    if billing_method != "fixed_price" and contracted_amount is not None:
+        errors["contracted_amount"] = "only a fixed price has one"
+    if billing_method == "fixed_price" and includes is not None and "fee" in includes:
+        errors["includes"] = "a fixed price includes no fees: they would come on top of it"
+    return errors
+
+
+def task_error(tasks: Sequence[str] | None, non_chargeable: Sequence[str]) -> str | None:
+    """What is wrong with the tasks that are not charged: they are some of the line's own."""
+    if not non_chargeable:
+        return None
+    if tasks is None:
+        return "a line of all tasks charges all of them: name the line's tasks first"
+    strange = sorted(set(non_chargeable) - set(tasks))
+    return f"no task of the line: {', '.join(strange[:10])}" if strange else None
+
+
+def amount_error(amount: Decimal | None, currency: str) -> str | None:
+    """What is wrong with an amount in this currency: more decimals than it has."""
+    if amount is None or round_amount(amount, currency) == amount:
+        return None
+    return f"{currency} has {minor_units(currency)} decimals"
+
+
+def product_amount(quantity: Decimal, price: Decimal, currency: str) -> Decimal | None:
+    """quantity × price, rounded once; None when it is more than an amount may be."""
+    amount = amount_of(quantity, price, currency)
+    return amount if amount <= AMOUNT_MAX else None
 
 
 @dataclass(frozen=True, slots=True)

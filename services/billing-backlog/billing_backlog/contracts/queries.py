@@ -21,10 +21,13 @@ where ($1::uuid is null or id > $1) and ($2::text is null or status = $2)
 order by id limit $5
 """
 LOCK = "select * from contracts where id = any($1::uuid[]) order by id for update"
-PROJECTS = "select distinct project from contract_lines where contract_id = any($1::uuid[])"
+PROJECTS = """
+select distinct project from contract_lines where contract_id = any($1::uuid[]) and project is not null
+"""
 HAS_WORK = """
 select exists (select from actuals where contract_id = $1) or exists (select from items where contract_id = $1)
 """
+HAS_AMOUNTS = "select exists (select from contract_lines where contract_id = $1 and contracted_amount is not null)"
 
 
 async def get_contract(session: AsyncSession, contract_id: UUID) -> Contract:
@@ -79,3 +82,8 @@ async def _projects_of(session: AsyncSession, ids: Collection[UUID]) -> set[str]
 async def has_work(session: AsyncSession, contract_id: UUID) -> bool:
     """True once anything was posted on the contract or waits to be billed."""
     return bool(await fetch_value(session, HAS_WORK, contract_id))
+
+
+async def has_amounts(session: AsyncSession, contract_id: UUID) -> bool:
+    """True once a line of the contract has an amount, which is one in the contract's currency."""
+    return bool(await fetch_value(session, HAS_AMOUNTS, contract_id))

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from billing_backlog.contracts.queries import get_contract, has_work, lock_terms
+from billing_backlog.contracts.queries import get_contract, has_amounts, has_work, lock_terms
 from billing_backlog.contracts.rules import ListTerms, price_list_errors
 from billing_backlog.contracts.schemas import ContractIn, ContractPatch
 from billing_backlog.contracts.tables import Contract
@@ -74,6 +74,8 @@ async def _refuse_fixed(session: AsyncSession, row: Contract, changes: Mapping[s
     fixed = [name for name in FIXED_BY_WORK if changes.get(name, getattr(row, name)) != getattr(row, name)]
     if fixed and await has_work(session, row.id):
         raise Conflict(f"contract {row.id} has work on it, which fixes its {' and '.join(fixed)}")
+    if "currency" in fixed and await has_amounts(session, row.id):
+        raise Conflict(f"a line of contract {row.id} has a contracted amount in {row.currency}, which fixes it")
 
 
 async def _refuse_wrong(session: AsyncSession, rows: Mapping[str, Contract]) -> None:

@@ -3,12 +3,14 @@
 from fastapi import APIRouter, FastAPI
 
 from billing_backlog.backlog.routes import routes as backlog
+from billing_backlog.billing_types.routes import routes as billing_types
 from billing_backlog.checks.routes import routes as checks
 from billing_backlog.contract_lifecycle.routes import routes as contract_lifecycle
 from billing_backlog.contract_lines.routes import routes as contract_lines
 from billing_backlog.contracts.routes import routes as contracts
 from billing_backlog.customers.routes import routes as customers
 from billing_backlog.exchange_rates.routes import routes as exchange_rates
+from billing_backlog.journal_lines.routes import routes as journal_lines
 from billing_backlog.ledger.routes import contract_routes as summaries
 from billing_backlog.ledger.routes import routes as actuals
 from billing_backlog.milestones.routes import routes as milestones
@@ -37,6 +39,8 @@ NOUNS: list[APIRouter] = [
     invoice_schedules,
     milestones,
     backlog,
+    billing_types,
+    journal_lines,
     product_backlog,
     create_invoice,
     runs,

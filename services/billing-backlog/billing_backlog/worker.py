@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from billing_backlog.backlog.service import JOBS as BACKLOG_JOBS
+from billing_backlog.billing_types.service import JOBS as BILLING_TYPE_JOBS
 from billing_backlog.cancellations.handlers import HANDLERS as CANCELLATION_HANDLERS
 from billing_backlog.checks.service import JOBS as CHECK_JOBS
 from billing_backlog.claims.handlers import HANDLERS as CLAIM_HANDLERS
@@ -22,7 +23,7 @@ from proforma.waiting import Ask
 from proforma.worker import Work
 
 HANDLERS = Handlers(*ENTRY_HANDLERS, *CANCELLATION_HANDLERS, *CLAIM_HANDLERS, *POSTING_HANDLERS, *TRIGGER_HANDLERS)
-JOBS = (*BACKLOG_JOBS, *MILESTONE_JOBS, *PRODUCT_JOBS, *RUN_JOBS, *CHECK_JOBS)
+JOBS = (*BACKLOG_JOBS, *BILLING_TYPE_JOBS, *MILESTONE_JOBS, *PRODUCT_JOBS, *RUN_JOBS, *CHECK_JOBS)
 ASKS: Mapping[str, Ask] = {"claim": send_again, "posting": ask_again, "trigger": ask_trigger}
 
 

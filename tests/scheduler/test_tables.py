@@ -6,7 +6,8 @@ from sqlalchemy import Connection
 
 from proforma.migrations import KERNEL
 from scheduler.base import Base
-from scheduler.schedules import tables as _schedules  # noqa: F401 - table classes register themselves
+from scheduler.pauses import tables as _pauses  # noqa: F401 - table classes register themselves
+from scheduler.schedules import tables as _schedules  # noqa: F401
 from scheduler.triggers import tables as _triggers  # noqa: F401
 from tests.conftest import MakeRuntime
 

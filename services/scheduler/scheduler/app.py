@@ -6,17 +6,18 @@ from proforma.admin import admin_routers
 from proforma.http import create_app
 from proforma.runtime import Runtime
 from scheduler.days.routes import routes as days
+from scheduler.pauses.routes import routes as pauses
 from scheduler.schedules.routes import routes as schedules
 from scheduler.triggers.routes import routes as triggers
 from scheduler.worker import ASKS, HANDLERS
 
 _ABOUT = """
 The calendar: copies of contract lines' invoice schedules, and one trigger for each of their rows, published once
-when the row's run date begins in the contract's time zone.
+when the row's run date begins in the contract's time zone, unless the schedule is paused.
 """
 
 
 def build_app(runtime: Runtime) -> FastAPI:
     """The service's HTTP side."""
-    routers = [schedules, triggers, days, *admin_routers(HANDLERS, ASKS)]
+    routers = [schedules, pauses, triggers, days, *admin_routers(HANDLERS, ASKS)]
     return create_app(runtime, routers, "Proforma scheduler", _ABOUT.strip())

@@ -39,6 +39,7 @@ async def test_a_trigger_shows_its_fields(scheduler: Api) -> None:
         "cut_off": "2026-03-01",
         "due_at": "2026-03-01T23:00:00Z",
         "status": "published",
+        "held": False,
         "published_at": "2026-03-02T09:00:00Z",
     }
     assert (await scheduler.as_("biller").get(f"/v1/triggers/{trigger_id}")).json() == found

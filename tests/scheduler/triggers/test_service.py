@@ -42,7 +42,7 @@ async def test_finding_nothing_due_reads_one_index_however_much_was_published(ru
     async with runtime.database.transaction() as session:
         plan = await fetch(session, f"explain (analyze, timing off) {queries.NEXT_DUE}")
     text = "\n".join(row[0] for row in plan)
-    assert "triggers_upcoming_idx" in text
+    assert "triggers_due_idx" in text
     assert "Seq Scan" not in text
 
 

@@ -26,7 +26,10 @@ async def show_day(date: datetime.date, session: Tx, context: Ctx) -> DayOut:
     responses={**problems(409), 202: {"model": JobOut, "description": "More than 1,000: a job publishes them"}},
 )
 async def run_day(date: datetime.date, session: Tx, context: Ctx, response: Response) -> BulkResult | JobOut:
-    """Publishes what the day still owes. `unchanged` were published before; twice publishes nothing."""
+    """Publishes what the day still owes, not what is held. `unchanged` were published before.
+
+    Twice publishes nothing.
+    """
     done = await service.run(session, context, date)
     if isinstance(done, JobOut):
         response.status_code = 202

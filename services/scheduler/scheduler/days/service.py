@@ -22,9 +22,10 @@ async def show(session: AsyncSession, context: Context, day: date) -> DayOut:
 
 
 async def run(session: AsyncSession, context: Context, day: date) -> BulkResult | JobOut:
-    """Publishes what the day owes; as a job where that is more than one batch. Twice publishes nothing.
+    """Publishes what the day owes, not what is held; as a job where that is more than one batch.
 
-    Raises Conflict for a day that is in everybody's future; where it has begun in some zones only, it owes theirs.
+    Twice publishes nothing. Raises Conflict for a day that is in everybody's future; where it has begun in some zones
+    only, it owes theirs.
     """
     if day > latest_today(context.clock.now()):
         raise Conflict(f"{day} has not begun anywhere", reason="future_dated")

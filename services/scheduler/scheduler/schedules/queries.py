@@ -23,7 +23,7 @@ on conflict (id) do update set
   schedule_version = excluded.schedule_version, time_zone = coalesce(excluded.time_zone, schedules.time_zone),
   status = excluded.status, version = schedules.version + 1, updated_at = excluded.updated_at
 where schedules.schedule_version < excluded.schedule_version
-returning id
+returning id, paused_at is not null as paused
 """
 
 
@@ -34,6 +34,8 @@ async def page(session: AsyncSession, filters: ScheduleFilter) -> Sequence[Sched
         value = getattr(filters, name)
         if value is not None:
             wanted = wanted.where(getattr(Schedule, name) == value)
+    if filters.paused is not None:
+        wanted = wanted.where(col(Schedule.paused_at).is_not(None) == filters.paused)
     after = after_id(filters.after)
     if after is not None:
         wanted = wanted.where(col(Schedule.id) > after)

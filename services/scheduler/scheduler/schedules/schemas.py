@@ -1,6 +1,6 @@
 """Schedules as the API shows them."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Literal
 from uuid import UUID
 
@@ -20,6 +20,9 @@ class ScheduleOut(Resource):
     schedule_version: int = Field(description="The newest version of the terms that has come.")
     time_zone: str | None = Field(description="The contract's; null where only the schedule's end has come.")
     status: Status
+    paused: bool = Field(description="Its triggers are held back until it is resumed; also those of later versions.")
+    paused_by: str | None
+    paused_at: datetime | None
 
 
 class ScheduleRowOut(Output):
@@ -29,11 +32,12 @@ class ScheduleRowOut(Output):
     run_date: date
     cut_off: date
     trigger_id: UUID
-    status: Literal["upcoming", "published"]
+    status: Literal["upcoming", "published", "superseded"]
+    held: bool = Field(description="Upcoming, and not published as long as the schedule is paused, due or not.")
 
 
 class ScheduleWithRows(ScheduleOut):
-    """A schedule with the rows that are upcoming or were published, by run date."""
+    """A schedule with the rows that are upcoming, were published or were superseded, by run date."""
 
     rows: list[ScheduleRowOut]
 
@@ -46,5 +50,6 @@ class ScheduleFilter(BaseModel):
     contract_id: UUID | None = None
     contract_line_id: UUID | None = None
     status: Status | None = None
+    paused: bool | None = None
     limit: Limit = 100
     after: After = None

@@ -1,6 +1,7 @@
 """Takes over what billing-backlog says of schedules."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -27,12 +28,15 @@ async def take(session: AsyncSession, context: Context, said: Iterable[ScheduleC
     versions = newest(said)
     rows = {schedule_id: _rows(one) for schedule_id, one in versions.items()}
     taken = await _take(session, context, list(versions.values()))
-    await triggers.replace(session, context, taken, [row for schedule_id in taken for row in rows[schedule_id]])
+    # A pause is nobody's terms: it stays whatever version comes.
+    kept = [replace(row, held=paused) for schedule_id, paused in taken.items() for row in rows[schedule_id]]
+    await triggers.replace(session, context, list(taken), kept)
 
 
 async def _take(
     session: AsyncSession, context: Context, versions: Sequence[ScheduleChanged | ScheduleEnded]
-) -> list[UUID]:
+) -> dict[UUID, bool]:
+    """The schedules that were taken over; True for a paused one."""
     found = await fetch(
         session,
         queries.TAKE,
@@ -45,7 +49,7 @@ async def _take(
         context.clock.now(),
         context.actor,
     )
-    return [row["id"] for row in found]
+    return {row["id"]: row["paused"] for row in found}
 
 
 def _rows(said: ScheduleChanged | ScheduleEnded) -> list[triggers.Row]:
@@ -64,6 +68,7 @@ def _rows(said: ScheduleChanged | ScheduleEnded) -> list[triggers.Row]:
             run_date=row.run_date,
             cut_off=row.cut_off,
             due_at=day_begins(row.run_date, said.time_zone),
+            held=False,
         )
         for row in said.rows
     ]
@@ -88,8 +93,9 @@ async def show(session: AsyncSession, schedule_id: UUID) -> ScheduleWithRows:
                 "cut_off": one.cut_off,
                 "trigger_id": one.id,
                 "status": one.status,
+                "held": one.held,
             }
         )
         for one in await triggers.of_schedule(session, schedule_id)
     ]
-    return ScheduleWithRows.model_validate({**schedule.model_dump(), "rows": rows})
+    return ScheduleWithRows.model_validate({**schedule.model_dump(), "paused": schedule.paused, "rows": rows})

@@ -1,11 +1,12 @@
 """Copies of the contract lines' schedules."""
 
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Index
 from sqlmodel import Field
 
-from scheduler.base import TEXT, ResourceRow
+from scheduler.base import INSTANT, TEXT, ResourceRow
 
 
 class Schedule(ResourceRow, table=True):
@@ -22,3 +23,10 @@ class Schedule(ResourceRow, table=True):
     schedule_version: int
     time_zone: str | None = Field(default=None, sa_type=TEXT)
     status: str = Field(sa_type=TEXT)
+    paused_at: datetime | None = Field(default=None, sa_type=INSTANT)
+    paused_by: str | None = Field(default=None, sa_type=TEXT)
+
+    @property
+    def paused(self) -> bool:
+        """Its triggers are held back."""
+        return self.paused_at is not None

@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 
-Status = Literal["upcoming", "published", "canceled"]
+Status = Literal["upcoming", "published", "superseded", "canceled"]
 
 _EARLIEST_ZONE = timedelta(hours=14)
 

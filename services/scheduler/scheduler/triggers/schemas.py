@@ -22,6 +22,7 @@ class TriggerOut(Resource):
     cut_off: date = Field(description="For information: billing-backlog's own row decides.")
     due_at: datetime
     status: Status
+    held: bool = Field(description="Upcoming, and not published as long as its schedule is paused, due or not.")
     published_at: datetime | None
 
 

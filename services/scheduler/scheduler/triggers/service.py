@@ -1,10 +1,12 @@
-"""What happens to triggers: announced, canceled, published once."""
+"""What happens to triggers: announced, canceled, held back, published once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
+from prometheus_client import Counter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from proforma.bodies import Page
@@ -18,6 +20,8 @@ from scheduler.triggers import queries
 from scheduler.triggers.schemas import TriggerFilter, TriggerOut
 from scheduler.triggers.tables import Trigger
 
+PUBLISHED = Counter("proforma_scheduler_published_total", "Triggers published by this process")
+
 CHANNEL = "triggers"
 """NOTIFY here wakes the publisher."""
 
@@ -26,7 +30,7 @@ _PUBLISHER = "proforma.scheduler.publisher"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of a schedule as it was announced. `due_at`: the moment at which `run_date` begins."""
+    """A row of a schedule as it was announced. `due_at`: when `run_date` begins; `held`: the schedule is paused."""
 
     schedule_id: UUID
     schedule_version: int
@@ -36,13 +40,22 @@ class Row:
     run_date: date
     cut_off: date
     due_at: datetime
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """What resuming did: the trigger that was published, and how many earlier ones never will be."""
+
+    published: UUID | None = None
+    superseded: int = 0
 
 
 async def replace(session: AsyncSession, context: Context, schedule_ids: Sequence[UUID], rows: Sequence[Row]) -> None:
     """Makes `rows` all that these schedules still have to trigger. The caller holds the schedules' row locks.
 
-    What is gone and unpublished is canceled; what was published stays so. Two of `rows` may not have the same
-    contract line, run date and row id.
+    What is gone and unpublished is canceled; what was published or superseded stays so. Two of `rows` may not
+    have the same contract line, run date and row id.
     """
     if not schedule_ids:
         return
@@ -62,6 +75,7 @@ async def replace(session: AsyncSession, context: Context, schedule_ids: Sequenc
         [row.run_date for row in rows],
         [row.cut_off for row in rows],
         [row.due_at for row in rows],
+        [row.held for row in rows],
         now,
         context.actor,
     )
@@ -93,6 +107,30 @@ async def publish_due(session: AsyncSession, context: Context, day: date | None 
     now = context.clock.now()
     rows = await fetch(session, queries.PUBLISH, now, context.limits.batch_max, day)
     rows.sort(key=lambda row: (row["due_at"], row["contract_id"], row["contract_line_id"]))
+    await _announce(session, context, rows)
+    return len(rows)
+
+
+async def hold(session: AsyncSession, context: Context, schedule_id: UUID) -> Released:
+    """Nothing of the schedule is published from now on. The caller holds the schedule's row lock."""
+    await execute(session, queries.HOLD, schedule_id, context.clock.now())
+    return Released()
+
+
+async def release(session: AsyncSession, context: Context, schedule_id: UUID) -> Released:
+    """Publishes the latest held trigger that is due, supersedes the earlier ones and lets the others go on.
+
+    The caller holds the schedule's row lock.
+    """
+    rows = await fetch(session, queries.RELEASE, schedule_id, context.clock.now())
+    published = [row for row in rows if row["status"] == "published"]
+    await wake(session)
+    await _announce(session, context, published)
+    superseded = sum(row["status"] == "superseded" for row in rows)
+    return Released(published[0]["id"] if published else None, superseded)
+
+
+async def _announce(session: AsyncSession, context: Context, rows: Sequence[Mapping[str, Any]]) -> None:
     events = [
         RunDue(
             contract_id=row["contract_id"],
@@ -104,7 +142,7 @@ async def publish_due(session: AsyncSession, context: Context, day: date | None 
         for row in rows
     ]
     await emit(session, context, events)
-    return len(rows)
+    PUBLISHED.inc(len(rows))
 
 
 async def next_due(session: AsyncSession) -> datetime | None:
@@ -128,5 +166,5 @@ async def show(session: AsyncSession, trigger_id: UUID) -> TriggerOut:
 
 
 async def of_schedule(session: AsyncSession, schedule_id: UUID) -> list[TriggerOut]:
-    """The triggers that a schedule holds or has published, by run date."""
+    """All but the canceled triggers of a schedule, by run date."""
     return [TriggerOut.model_validate(row) for row in await queries.of_schedule(session, schedule_id)]

@@ -1,14 +1,17 @@
-"""The daily loop: publishes what is due, oldest first, and sleeps until the next day begins somewhere."""
+"""The worker's loops: publish what is due, oldest first, and measure what is not published."""
 
 import asyncio
 from datetime import datetime, timedelta
 
+from proforma.failures import is_deterministic
 from proforma.runtime import Runtime
 from proforma.telemetry import logger
 from proforma.timetable import run_when_due
+from scheduler.days import service as days
 from scheduler.triggers import service
 
 _OTHER_AT_WORK = timedelta(seconds=1)
+_MEASURE_S = 15.0
 
 log = logger()
 
@@ -39,3 +42,20 @@ async def publish_turn(runtime: Runtime) -> datetime | None:
         # What is still due was locked by a change under way: a moment later it is canceled or ours.
         left = await service.next_due(session)
         return left if left is None or left > now else now + _OTHER_AT_WORK
+
+
+async def measure_regularly(runtime: Runtime, stop: asyncio.Event) -> None:
+    """Sets the gauges every 15 seconds until `stop`: in a loop of its own, because the publisher may be what hangs."""
+    while not stop.is_set():
+        try:
+            async with runtime.database.transaction() as session:
+                await days.measure(session, runtime.context())
+        except Exception as error:
+            if is_deterministic(error):
+                raise
+            log.warning("triggers.not_measured", problem=f"{type(error).__name__}: {error}")
+        try:
+            async with asyncio.timeout(_MEASURE_S):
+                await stop.wait()
+        except TimeoutError:
+            continue

@@ -11,7 +11,7 @@ from proforma.runtime import Runtime
 from proforma.waiting import Ask
 from proforma.worker import Work
 from scheduler.days.service import RunDay
-from scheduler.loop import publish_when_due
+from scheduler.loop import measure_regularly, publish_when_due
 from scheduler.schedules.handlers import schedule_changed, schedule_ended
 from scheduler.triggers.service import wake
 
@@ -26,5 +26,5 @@ ASKS: Mapping[str, Ask] = {"due_trigger": _wake_publisher}
 
 
 def build_work(_: Runtime) -> Work:
-    """Handlers, jobs and the daily loop."""
-    return Work(handlers=HANDLERS, jobs=[RunDay()], loops=[publish_when_due])
+    """Handlers, jobs, the daily loop and its gauges."""
+    return Work(handlers=HANDLERS, jobs=[RunDay()], loops=[publish_when_due, measure_regularly])

@@ -8,10 +8,10 @@ import asyncpg
 import pytest
 
 from proforma.clock import SetClock
-from proforma.db import execute, fetch, fetch_value
+from proforma.db import execute, fetch_value
 from proforma.runtime import Runtime
 from scheduler.loop import publish_turn, publish_when_due
-from scheduler.triggers import queries, service
+from scheduler.triggers import service
 from scheduler.worker import HANDLERS
 from tests.conftest import MakeRuntime
 from tests.scheduler.calendars import TODAY, Line, statuses
@@ -27,23 +27,6 @@ async def runtime(make_runtime: MakeRuntime) -> Runtime:
 async def published(runtime: Runtime) -> list[tuple[str, str]]:
     """(contract line, run date) of every RunDue, in the order of their sending."""
     return [(sent.body["contract_line_id"], sent.body["run_date"]) for sent in await outbox_of(runtime)]
-
-
-async def test_nothing_due_is_one_read(runtime: Runtime) -> None:
-    assert await publish_turn(runtime) is None
-    await deliver(runtime, HANDLERS, Line().changed(1, [TODAY + timedelta(days=1)]))
-    assert await publish_turn(runtime) == datetime.fromisoformat("2026-03-03T00:00:00Z")
-    assert await outbox_of(runtime) == []
-
-
-async def test_finding_nothing_due_reads_one_index_however_much_was_published(runtime: Runtime) -> None:
-    await deliver(runtime, HANDLERS, *[Line().changed(1, [TODAY]) for _ in range(50)])
-    await publish_turn(runtime)
-    async with runtime.database.transaction() as session:
-        plan = await fetch(session, f"explain (analyze, timing off) {queries.NEXT_DUE}")
-    text = "\n".join(row[0] for row in plan)
-    assert "triggers_due_idx" in text
-    assert "Seq Scan" not in text
 
 
 async def test_the_event_says_what_billing_backlog_needs(runtime: Runtime) -> None:

@@ -2,17 +2,22 @@
 
 from datetime import date
 
+from prometheus_client import Gauge
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from proforma import jobs
 from proforma.bodies import BulkResult, JobOut
 from proforma.context import Context
-from proforma.db import fetch
+from proforma.db import fetch, fetch_value
 from proforma.errors import Conflict
 from scheduler.days import queries
 from scheduler.days.schemas import DayOut
 from scheduler.triggers import service as triggers
 from scheduler.triggers.rules import latest_today
+
+OLDEST_DUE = Gauge("proforma_scheduler_oldest_due_seconds", "How long the oldest unpublished trigger is due; 0: none")
+DAYS_OWED = Gauge("proforma_scheduler_days_owed", "Run dates with triggers that are due, not held and not published")
+HELD = Gauge("proforma_scheduler_held_triggers", "Triggers that are due and held back by a paused schedule")
 
 
 async def show(session: AsyncSession, context: Context, day: date) -> DayOut:
@@ -35,6 +40,15 @@ async def run(session: AsyncSession, context: Context, day: date) -> BulkResult 
         return await jobs.start(session, context, RunDay.name, {"date": day.isoformat()})
     published = await triggers.publish_due(session, context, day)
     return BulkResult(changed=published, unchanged=before.published)
+
+
+async def measure(session: AsyncSession, context: Context) -> None:
+    """Sets the gauges of what is owed and held now."""
+    now = context.clock.now()
+    (owed,) = await fetch(session, queries.OWED, now)
+    OLDEST_DUE.set((now - owed["oldest"]).total_seconds() if owed["oldest"] else 0)
+    DAYS_OWED.set(owed["days"])
+    HELD.set(await fetch_value(session, queries.HELD, now))
 
 
 class RunDay:

@@ -11,7 +11,8 @@ from sqlalchemy import Connection
 from proforma.db import execute, fetch_value
 from proforma.runtime import Runtime
 from tests.support.api import Api
-from tests.time_expense.work import ENTRIES, made, pm
+from tests.time_expense.approvals.transitions import brought
+from tests.time_expense.work import ENTRIES, expense, made, person, pm
 from time_expense.base import Base
 from time_expense.entries import tables as _entries  # noqa: F401 - table classes register themselves
 from time_expense.uploads import tables as _uploads  # noqa: F401
@@ -71,6 +72,40 @@ async def test_the_database_itself_holds_what_an_entry_is(api: Callable[[str], A
         "billable_quantity = 8",
         "billing_type = 'free'",
     ):
+        with pytest.raises(asyncpg.CheckViolationError):
+            async with client.runtime.database.transaction() as session:
+                await execute(session, f"update entries set {broken}")
+
+
+BROKEN = {
+    "expense": (
+        "unit_cost = -0.01", "unit_cost = 1000000000.01", "unit_cost = 0.00001", "currency = 'eur'",
+        "quantity = 1000000.01", "class = 'material'",
+    ),
+    "approved": (
+        "status = 'cancellation_requested'", "request_id = gen_random_uuid()", "asked_by = 'a'",
+        "asked_reason = 'x', asked_at = now()", "answer_outcome = 'reversed'", "answer_outcome = 'denied'",
+        "answer_reason = 'x'", "answer_invoice_id = gen_random_uuid()",
+    ),
+    "cancellation_requested": (
+        "asked_reason = null", "asked_at = null", "asked_by = null", "request_id = null", "status = 'approved'",
+        "status = 'submitted'", "decided_by = null", "billable_quantity = null", "revision = 0",
+        "answer_outcome = 'refused'", "answer_outcome = 'reversed'",
+    ),
+    "reversed": ("answer_outcome = 'refused'", "answer_outcome = null, answer_reason = 'x'"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("way", BROKEN)
+async def test_the_database_itself_holds_what_a_class_and_a_cancellation_are(
+    way: str, api: Callable[[str], Awaitable[Api]]
+) -> None:
+    client = await api("time-expense")
+    if way == "expense":
+        assert (await person(client).post(ENTRIES, json=expense())).status_code == 201
+    else:
+        await brought(client, way)
+    for broken in BROKEN[way]:
         with pytest.raises(asyncpg.CheckViolationError):
             async with client.runtime.database.transaction() as session:
                 await execute(session, f"update entries set {broken}")

@@ -188,6 +188,17 @@ async def test_an_answer_waits_for_who_holds_the_entry_and_looks_again(client: A
     assert (await seen(client, entry_id))["actions"].count("reversed") == 1
 
 
+async def test_what_is_answered_while_it_is_asked_again_is_not_asked(client: Api) -> None:
+    entry_id = await brought(client, "cancellation_requested")
+    [question] = await questions(client, entry_id)
+    async with client.runtime.database.transaction() as session:
+        await service.answered(session, client.runtime.context(), answered(question, "refused").entries)
+        again = asyncio.create_task(client.as_("admin").post(f"/v1/waiting/{entry_id}/ask"))
+        await locks_awaited(client.runtime)
+    assert (await again).status_code == 404
+    assert await questions(client, entry_id) == [question]
+
+
 async def test_an_import_meets_every_state(client: Api) -> None:
     """A waiting entry is not changed; a reversed one that was recalled is, and its next approval is a new revision."""
     ids = {

@@ -14,7 +14,7 @@ APPROVED = frozenset({"approved", WAITING})
 
 @dataclass(frozen=True, slots=True)
 class Approved:
-    """What a locked entry's answers are held against; `request_id` is the open question's."""
+    """What a locked entry's answers are held against; `request_id` is the open question's, None without one."""
 
     id: UUID
     version: int
@@ -50,6 +50,6 @@ def take(entry: Approved, answer: Answer) -> Approved | None:
             entry, version=entry.version + 1, status="submitted", request_id=None, billable_quantity=None,
             billing_type=None,
         )  # fmt: skip
-    if entry.status != WAITING or answer.request_id != entry.request_id:
+    if answer.request_id != entry.request_id:
         return None
     return replace(entry, version=entry.version + 1, status="approved", request_id=None)

@@ -17,6 +17,7 @@ from billing_backlog.milestones.routes import routes as milestones
 from billing_backlog.postings.routes import routes as postings
 from billing_backlog.price_lists.routes import routes as price_lists
 from billing_backlog.product_backlog.routes import routes as product_backlog
+from billing_backlog.reevaluation.routes import routes as reevaluation
 from billing_backlog.runs.routes import contract_routes as create_invoice
 from billing_backlog.runs.routes import routes as runs
 from billing_backlog.schedules.routes import routes as invoice_schedules
@@ -35,6 +36,7 @@ NOUNS: list[APIRouter] = [
     exchange_rates,
     contracts,
     contract_lifecycle,
+    reevaluation,
     contract_lines,
     invoice_schedules,
     milestones,

@@ -14,6 +14,7 @@ from billing_backlog.milestones.service import JOBS as MILESTONE_JOBS
 from billing_backlog.postings.handlers import HANDLERS as POSTING_HANDLERS
 from billing_backlog.postings.service import ask_again
 from billing_backlog.product_backlog.service import JOBS as PRODUCT_JOBS
+from billing_backlog.reevaluation.service import JOBS as REEVALUATION_JOBS
 from billing_backlog.runs.service import JOBS as RUN_JOBS
 from billing_backlog.triggers.handlers import HANDLERS as TRIGGER_HANDLERS
 from billing_backlog.triggers.service import ask as ask_trigger
@@ -23,7 +24,7 @@ from proforma.waiting import Ask
 from proforma.worker import Work
 
 HANDLERS = Handlers(*ENTRY_HANDLERS, *CANCELLATION_HANDLERS, *CLAIM_HANDLERS, *POSTING_HANDLERS, *TRIGGER_HANDLERS)
-JOBS = (*BACKLOG_JOBS, *BILLING_TYPE_JOBS, *MILESTONE_JOBS, *PRODUCT_JOBS, *RUN_JOBS, *CHECK_JOBS)
+JOBS = (*BACKLOG_JOBS, *BILLING_TYPE_JOBS, *MILESTONE_JOBS, *PRODUCT_JOBS, *RUN_JOBS, *CHECK_JOBS, *REEVALUATION_JOBS)
 ASKS: Mapping[str, Ask] = {"claim": send_again, "posting": ask_again, "trigger": ask_trigger}
 
 

@@ -200,6 +200,22 @@ class Desk:
         )
         return await self.show(invoice["id"])
 
+    async def billed(self, count: int = 1, **given: Any) -> dict[str, Any]:
+        """A confirmed invoice that the ledger has."""
+        return await self.posted(await self.confirmed(count, **given))
+
+    async def act(self, verb: str, invoice_id: UUID | str, **body: Any) -> httpx.Response:
+        """A manager's verb on whatever the invoice is now."""
+        path = f"/v1/invoices/{invoice_id}/{verb}"
+        return await self.manager.post(path, json=body or None, headers={"If-Match": "*"})
+
+    async def corrective(self, invoice_id: UUID | str, **body: Any) -> dict[str, Any]:
+        """A corrective draft of the invoice."""
+        answer = await self.act("correct", invoice_id, **body)
+        assert answer.status_code == 201, answer.text
+        made: dict[str, Any] = answer.json()
+        return made
+
     async def said(self, kind: str) -> list[dict[str, Any]]:
         """The bodies of the events of one type, in order: `said("invoice.confirmed")`."""
         return [sent.body for sent in await self.events() if sent.type == f"proforma.invoicing.{kind}.v1"]

@@ -4,10 +4,12 @@ from fastapi import FastAPI
 
 from invoicing.claims.routes import routes as claims
 from invoicing.confirmation.routes import routes as confirmation
+from invoicing.corrections.routes import routes as corrections
 from invoicing.details.routes import routes as details
 from invoicing.documents.routes import routes as documents
 from invoicing.editing.routes import routes as editing
 from invoicing.invoices.routes import routes as invoices
+from invoicing.payments.routes import routes as payments
 from invoicing.postings.service import ask_again
 from invoicing.worker import HANDLERS
 from proforma.admin import admin_routers
@@ -17,12 +19,23 @@ from proforma.runtime import Runtime
 DESCRIPTION = """Proforma invoices: drafted from claimed items, reviewed, confirmed once and never changed after that.
 
 Every change of an invoice, its lines or its details raises its `version`; confirming names the version that was
-reviewed. Removing, dropping and discarding give items back to the billing backlog.
+reviewed. Removing, dropping and discarding give items back to the billing backlog. A confirmed invoice is corrected by
+another one.
 """
 ASKS = {"posting_pending": ask_again}
 
 
-ROUTERS = [invoices, documents, details, editing, claims, confirmation, *admin_routers(HANDLERS, ASKS)]
+ROUTERS = [
+    invoices,
+    documents,
+    details,
+    editing,
+    claims,
+    confirmation,
+    corrections,
+    payments,
+    *admin_routers(HANDLERS, ASKS),
+]
 
 
 def build_app(runtime: Runtime) -> FastAPI:

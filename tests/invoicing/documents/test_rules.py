@@ -9,8 +9,9 @@ import pytest
 from invoicing.documents import rules
 
 INVOICE: dict[str, Any] = {
-    "id": "i1", "number": "PF-2026-000001", "status": "confirmed", "contract_name": "Website", "description": None,
-    "invoice_date": date(2026, 3, 2), "currency": "EUR", "customer_name": "Acme", "customer_billing_address": None,
+    "id": "i1", "kind": "invoice", "number": "PF-2026-000001", "status": "confirmed", "contract_name": "Website",
+    "description": None, "invoice_date": date(2026, 3, 2), "currency": "EUR", "customer_name": "Acme",
+    "customer_billing_address": None,
     "customer_tax_id": None, "customer_payment_terms_days": None, "subtotal": Decimal("1234567.00"),
     "tax": Decimal("0.00"), "total": Decimal("1234567.00"), "details": 1, "lines": 1,
 }  # fmt: skip

@@ -99,7 +99,8 @@ async def discard(
 ) -> Invoice:
     """Gives a draft up: every item of its claims is released, late chunks do nothing, the record stays as it was.
 
-    Raises NotFound, Conflict when it is not open, Stale.
+    A corrective holds no claim: its details go, so that their originals are free for another one. Raises
+    NotFound, Conflict when it is not open, Stale.
     """
     invoice = await invoices.lock(session, invoice_id)
     require(invoice.status, OPEN, "discard it")
@@ -107,7 +108,9 @@ async def discard(
     claims = await queries.lock_of_invoice(session, invoice_id)
     live = [claim["id"] for claim in claims if claim["status"] == "live"]
     await queries.drop(session, context, live)
-    await invoices.change(session, context, [Change(invoice_id, "discarded")])
+    freed = await details.remove_correcting(session, invoice_id) if invoice.kind == "corrective" else []
+    sums = await subtract(session, invoice_id, freed)
+    await invoices.change(session, context, [Change(invoice_id, "discarded", sums)])
     before, after = {"status": invoice.status}, {"status": "discarded", "claims": live}
     await invoices.remember(session, context, [Happened(invoice_id, "discarded", before, after, reason)])
     at, by, contract_id = context.clock.now(), context.actor, invoice.contract_id

@@ -14,6 +14,7 @@ class Refused:
 
     reason: Literal["not_found", "wrong_state", "stale", "no_details"]
     detail: str
+    state: str | None = None
 
     def problem(self) -> Problem:
         """The same refusal as the answer to a call for one invoice."""
@@ -21,6 +22,8 @@ class Refused:
             return NotFound(self.detail)
         if self.reason == "stale":
             return Stale(self.detail)
+        if self.state is not None:
+            return Conflict(self.detail, reason=self.reason, state=self.state, allowed=list(EDITABLE))
         return Conflict(self.detail, reason=self.reason)
 
 
@@ -32,7 +35,8 @@ def refusal(invoice: Mapping[str, Any] | None, version: int) -> Refused | None:
     if invoice is None:
         return Refused("not_found", "there is no such invoice")
     if invoice["status"] not in EDITABLE:
-        return Refused("wrong_state", f"the invoice is {invoice['status']}; to confirm it must be draft or in_review")
+        status = invoice["status"]
+        return Refused("wrong_state", f"the invoice is {status}; to confirm it must be draft or in_review", status)
     if invoice["version"] != version:
         return Refused("stale", f"the invoice is at version {invoice['version']}, you reviewed {version}")
     if invoice["details"] == 0:

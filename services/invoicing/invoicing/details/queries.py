@@ -53,6 +53,13 @@ with gone as (
 select contract_line_id, billing_type, count(*)::int as details, sum(amount) as amount, sum(tax) as tax
 from gone group by contract_line_id, billing_type
 """
+REMOVE_CORRECTING = """
+with gone as (
+  delete from invoice_details where invoice_id = $1 and original_detail_id is not null
+  returning contract_line_id, billing_type, amount - was_amount as amount, tax - was_tax as tax)
+select contract_line_id, billing_type, count(*)::int as details, sum(amount) as amount, sum(tax) as tax
+from gone group by contract_line_id, billing_type
+"""
 PAGE = """
 select * from invoice_details
 where invoice_id = $1 and id > coalesce($2::uuid, '00000000-0000-0000-0000-000000000000') order by id limit $3
@@ -126,6 +133,11 @@ async def remove(session: AsyncSession, invoice_id: UUID, ids: Sequence[UUID]) -
 async def remove_claim(session: AsyncSession, invoice_id: UUID, claim_id: UUID) -> list[asyncpg.Record]:
     """Deletes a claim's details and returns their sums by contract line and billing type."""
     return await fetch(session, REMOVE_CLAIM, invoice_id, claim_id)
+
+
+async def remove_correcting(session: AsyncSession, invoice_id: UUID) -> list[asyncpg.Record]:
+    """Deletes a corrective's details, which frees their originals; returns what they had added, like `remove_claim`."""
+    return await fetch(session, REMOVE_CORRECTING, invoice_id)
 
 
 async def page(session: AsyncSession, invoice_id: UUID, after: UUID | None, limit: int) -> list[asyncpg.Record]:

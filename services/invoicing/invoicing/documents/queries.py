@@ -12,10 +12,11 @@ from proforma.db import driver
 ROWS = """
 select l.id as line_id, l.name, l.cut_off, l.chargeable, l.details,
        d.id as detail_id, d.date, d.external_description, d.resource, d.role, d.category, d.product, d.task,
-       d.quantity, d.unit, d.price, d.amount, d.billing_type
+       d.quantity, d.unit, d.price, d.amount, d.billing_type, d.written_off_from, d.original_detail_id,
+       d.was_quantity, d.was_amount
 from invoice_lines l
 left join invoice_details d on d.invoice_id = l.invoice_id and d.contract_line_id = l.contract_line_id
-where l.invoice_id = $1 order by l.name, l.id, d.date, d.id
+where l.invoice_id = $1 order by l.name, l.id, d.date, coalesce(d.written_off_from, d.id), d.id
 """
 _AT_ONCE = 500
 

@@ -48,7 +48,10 @@ _STATES = {
     "in_review": "Draft in review",
     "discarded": "Discarded",
 }
+_TITLES = {"invoice": "Proforma invoice", "corrective": "Corrective proforma invoice"}
 _FREE = {"non_chargeable": "not charged", "complimentary": "complimentary"}
+_BILLED = ("Quantity", "Price", "Amount")
+_CORRECTED = ("Billed quantity", "New quantity", "Price", "Billed amount", "New amount", "Difference")
 
 
 def prefers_html(accept: str | None) -> bool:
@@ -69,14 +72,15 @@ def money(value: Decimal) -> str:
 
 def head(invoice: Row) -> str:
     """The page down to the first line."""
-    title = invoice["number"] or "Proforma invoice"
+    kind = _TITLES[invoice["kind"]]
+    title = invoice["number"] or kind
     state = _STATES.get(invoice["status"])
     mark = f'<div class="mark">{state}</div>' if state else ""
     note = f'<p class="soft">{_text(invoice["description"])}</p>' if invoice["description"] else ""
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{_text(title)}</title>'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{STYLE}</style></head><body>'
-        f'<header><div><h1>Proforma invoice</h1><p class="soft">{_text(invoice["contract_name"])}</p>{mark}</div>'
+        f'<header><div><h1>{kind}</h1><p class="soft">{_text(invoice["contract_name"])}</p>{mark}</div>'
         f"<dl>{_facts(invoice)}</dl></header>{_address(invoice)}{note}"
     )
 
@@ -87,32 +91,38 @@ def line_head(line: Row) -> str:
     heading = f"<h2>{_text(line['name'])}{until}</h2>"
     if line["details"] == 0:
         return f'{heading}<p class="soft">Nothing to bill this time.</p>'
-    return (
-        f'{heading}<table><thead><tr><th>Date</th><th>Description</th><th class="n">Quantity</th>'
-        '<th class="n">Price</th><th class="n">Amount</th></tr></thead><tbody>'
-    )
+    names = _CORRECTED if line.get("original_detail_id") else _BILLED
+    columns = "".join(f'<th class="n">{name}</th>' for name in names)
+    return f"{heading}<table><thead><tr><th>Date</th><th>Description</th>{columns}</tr></thead><tbody>"
 
 
 def detail(row: Row) -> str:
-    """One detail. What is not charged is shown with its value and adds nothing."""
+    """One detail; of a corrective with what was billed before and the difference.
+
+    What is not charged is shown with its value and adds nothing.
+    """
     free = _FREE.get(row["billing_type"])
+    if free and row.get("written_off_from"):
+        free = "written off, not charged"
     who = " · ".join(_text(row[name]) for name in ("resource", "role", "category", "product", "task") if row[name])
     what = _text(row["external_description"] or "")
     described = "<br>".join(part for part in (what, f'<span class="soft">{who}</span>' if who else "") if part)
     note, kind = (f' <span class="soft">({free})</span>', ' class="free"') if free else ("", "")
-    return (
-        f"<tr{kind}><td>{_day(row['date'])}</td><td>{described}{note}</td>"
-        f'<td class="n">{money(row["quantity"])} {_text(row["unit"])}</td><td class="n">{money(row["price"])}</td>'
-        f'<td class="n">{money(row["amount"])}</td></tr>'
-    )
+    cells = [f"{money(row['quantity'])} {_text(row['unit'])}", money(row["price"]), money(row["amount"])]
+    if row.get("original_detail_id"):
+        before = [f"{money(row['was_quantity'])} {_text(row['unit'])}", money(row["was_amount"])]
+        cells = [before[0], cells[0], cells[1], before[1], cells[2], money(row["amount"] - row["was_amount"])]
+    figures = "".join(f'<td class="n">{cell}</td>' for cell in cells)
+    return f"<tr{kind}><td>{_day(row['date'])}</td><td>{described}{note}</td>{figures}</tr>"
 
 
 def line_foot(line: Row) -> str:
     """The end of one invoice line: what it adds to the invoice."""
     if line["details"] == 0:
         return ""
+    columns = 1 + len(_CORRECTED if line.get("original_detail_id") else _BILLED)
     return (
-        f'</tbody><tfoot><tr><td colspan="4">{_text(line["name"])}</td>'
+        f'</tbody><tfoot><tr><td colspan="{columns}">{_text(line["name"])}</td>'
         f'<td class="n">{money(line["chargeable"])}</td></tr></tfoot></table>'
     )
 
@@ -135,6 +145,8 @@ def _facts(invoice: Row) -> str:
         ("Invoice date", _day(invoice["invoice_date"])),
         ("Currency", invoice["currency"]),
     ]
+    if invoice.get("original_number"):
+        facts.insert(1, ("Corrects", invoice["original_number"]))
     if invoice["customer_payment_terms_days"] is not None:
         facts.append(("Payment terms", f"{invoice['customer_payment_terms_days']} days"))
     return "".join(f"<dt>{name}</dt><dd>{_text(value)}</dd>" for name, value in facts)

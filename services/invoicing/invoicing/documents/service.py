@@ -31,6 +31,8 @@ async def _parts(database: Database, invoice_id: UUID) -> AsyncIterator[str]:
     async with database.transaction() as session:
         await queries.one_picture(session)
         invoice = (await invoices.one(session, invoice_id)).model_dump()
+        if invoice["original_id"] is not None:
+            invoice["original_number"] = (await invoices.one(session, invoice["original_id"])).number
         yield rules.head(invoice)
         line: Any = None
         async for row in queries.rows(session, invoice_id):

@@ -1,0 +1,31 @@
+"""HTTP of marking invoices as paid."""
+
+from uuid import UUID
+
+from fastapi import Response
+
+from invoicing.invoices.schemas import InvoiceOut
+from invoicing.payments import service
+from invoicing.payments.schemas import PaidIn
+from proforma.auth import role
+from proforma.bodies import BulkResult
+from proforma.http import Ctx, IfMatch, Tx, etag, router
+from proforma.problems import problems
+
+routes = router("/v1/invoices", "invoices")
+
+
+@routes.post("/mark-paid", dependencies=[role("manager")], responses=problems(413))
+async def mark_invoices_paid(body: PaidIn, session: Tx, context: Ctx) -> BulkResult:
+    """Marks up to 1,000 confirmed invoices as paid. Refused are, each for itself: `not_found`, `wrong_state`."""
+    return await service.mark_many_paid(session, context, body.ids)
+
+
+@routes.post("/{invoice_id}/mark-paid", dependencies=[role("manager")], responses=problems(404, 409, 412, 428))
+async def mark_invoice_paid(
+    invoice_id: UUID, session: Tx, context: Ctx, expected: IfMatch, response: Response
+) -> InvoiceOut:
+    """Marks a confirmed invoice as paid. A paid one can still be corrected."""
+    invoice = await service.mark_paid(session, context, invoice_id, expected)
+    etag(response, invoice.version)
+    return InvoiceOut.model_validate(invoice)

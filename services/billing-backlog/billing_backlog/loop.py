@@ -1,10 +1,12 @@
-"""The loop that runs triggers which came before their day."""
+"""The loops: triggers that came before their day run on it, and schedules by frequency are extended every day."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
+from uuid import UUID
 
+from billing_backlog.generation import service as generation
 from billing_backlog.triggers import service
 from billing_backlog.triggers.rules import Due, distinct
 from proforma.failures import is_deterministic
@@ -53,3 +55,42 @@ async def _one_by_one(runtime: Runtime, due: Sequence[Due]) -> None:
             log.error("triggers.blocked", contract_id=str(mine[0].contract_id), reason=str(error)[:500])
             async with runtime.database.transaction() as session:
                 await service.block(session, mine, f"{type(error).__name__}: {error}")
+
+
+async def extend_schedules(runtime: Runtime, stop: asyncio.Event) -> None:
+    """Until `stop`. Any number of processes may run it: what one has extended is not due for the other."""
+    await run_when_due(runtime, stop, generation.CHANNEL, extension_turn)
+
+
+async def extension_turn(runtime: Runtime) -> datetime | None:
+    """Extends a batch of schedules whose day has begun; returns when to look again."""
+    context = runtime.context()
+    async with runtime.database.transaction() as session:
+        due = await generation.extension_due(session, context)
+        if not due:
+            return await generation.next_due(session)
+    try:
+        await _extend(runtime, due)
+    except Exception as error:
+        if not is_deterministic(error):
+            raise
+        await _extend_one_by_one(runtime, due)
+    return context.clock.now()
+
+
+async def _extend(runtime: Runtime, due: Mapping[UUID, Collection[UUID]]) -> None:
+    async with runtime.database.transaction() as session:
+        await generation.extend(session, runtime.context(), due)
+
+
+async def _extend_one_by_one(runtime: Runtime, due: Mapping[UUID, Collection[UUID]]) -> None:
+    """Each contract alone: what is wrong with one is tried again the next day, and holds up no other."""
+    for contract_id, schedule_ids in due.items():
+        try:
+            await _extend(runtime, {contract_id: schedule_ids})
+        except Exception as error:
+            if not is_deterministic(error):
+                raise
+            log.error("schedules.not_extended", contract_id=str(contract_id), reason=str(error)[:500])
+            async with runtime.database.transaction() as session:
+                await generation.put_off(session, runtime.context(), schedule_ids)

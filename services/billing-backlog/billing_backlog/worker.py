@@ -9,7 +9,7 @@ from billing_backlog.checks.service import JOBS as CHECK_JOBS
 from billing_backlog.claims.handlers import HANDLERS as CLAIM_HANDLERS
 from billing_backlog.claims.service import send_again
 from billing_backlog.entries.handlers import HANDLERS as ENTRY_HANDLERS
-from billing_backlog.loop import run_waiting_triggers
+from billing_backlog.loop import extend_schedules, run_waiting_triggers
 from billing_backlog.milestones.service import JOBS as MILESTONE_JOBS
 from billing_backlog.postings.handlers import HANDLERS as POSTING_HANDLERS
 from billing_backlog.postings.service import ask_again
@@ -30,4 +30,4 @@ ASKS: Mapping[str, Ask] = {"claim": send_again, "posting": ask_again, "trigger":
 
 def build_work(_: Runtime) -> Work:
     """The worker's parts."""
-    return Work(handlers=HANDLERS, jobs=JOBS, loops=[run_waiting_triggers])
+    return Work(handlers=HANDLERS, jobs=JOBS, loops=[run_waiting_triggers, extend_schedules])

@@ -71,9 +71,9 @@ async def change_contract_line(
 
 
 @routes.delete("/{contract_line_id}", status_code=204, dependencies=[WRITE], responses=problems(404, 409, 412, 428))
-async def delete_contract_line(contract_line_id: UUID, expected: IfMatch, session: Tx) -> Response:
+async def delete_contract_line(contract_line_id: UUID, expected: IfMatch, session: Tx, context: Ctx) -> Response:
     """Deletes a line that no work is on, with its milestones as long as they are unbilled."""
-    await service.delete_line(session, contract_line_id, expected)
+    await service.delete_line(session, context, contract_line_id, expected)
     return Response(status_code=204)
 
 

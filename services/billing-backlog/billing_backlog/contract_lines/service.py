@@ -31,7 +31,9 @@ from billing_backlog.contract_lines.tables import ContractLine
 from billing_backlog.contracts.queries import lock_terms
 from billing_backlog.contracts.service import refuse_closed
 from billing_backlog.external_ids import refuse_taken
+from billing_backlog.milestone_schedules.service import milestones_changed
 from billing_backlog.schedules.queries import active_of
+from billing_backlog.schedules.service import span_changed
 from billing_backlog.validity import Validity
 from proforma.context import Context
 from proforma.db import execute, fetch, fetch_value
@@ -100,6 +102,7 @@ async def change_line(
         await agreed_items.refuse_frozen(session, "contract line", [line_id])
     if changes.get("project", row.project) != row.project and await has_work(session, row):
         raise Conflict(f"contract line {line_id} has work on it and keeps its project, {row.project}")
+    billing_start = row.billing_start
     changed = row.change(in_columns(changes), context.clock.now())
     _refuse(_settled(row, contract["currency"], ""))
     await session.flush()
@@ -107,10 +110,12 @@ async def change_line(
         await agreed_items.put(session, context, "product", [line_id])
     if contract["status"] == "active":
         await refuse_overlaps(session, {row.project} if row.project else (), {row.id})
+    if row.billing_start != billing_start:
+        await span_changed(session, context, row.contract_id, line_id)
     return row
 
 
-async def delete_line(session: AsyncSession, line_id: UUID, expected: int | None) -> None:
+async def delete_line(session: AsyncSession, context: Context, line_id: UUID, expected: int | None) -> None:
     """Deletes a line without work or an active schedule, with its milestones or its item.
 
     Raises NotFound, Stale, Conflict; a milestone that is ready or was billed keeps its line as well.
@@ -122,10 +127,11 @@ async def delete_line(session: AsyncSession, line_id: UUID, expected: int | None
         await agreed_items.refuse_frozen(session, "contract line", [line_id], deleting=True)
     elif await has_work(session, row):
         raise Conflict(f"contract line {line_id} has work on it and cannot be deleted")
+    await _delete_milestones(session, row)
+    await milestones_changed(session, context, [line_id])
     schedule = (await active_of(session, [line_id])).get(line_id)
     if schedule is not None:
         raise Conflict(f"contract line {line_id} has schedule {schedule}: end it first", schedule_id=str(schedule))
-    await _delete_milestones(session, row)
     await agreed_items.remove(session, [line_id])
     await session.delete(row)
     await session.flush()

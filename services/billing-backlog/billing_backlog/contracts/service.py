@@ -13,7 +13,7 @@ from billing_backlog.contracts.tables import Contract
 from billing_backlog.customers.queries import known_customers
 from billing_backlog.external_ids import refuse_taken
 from billing_backlog.price_lists.queries import lock_use, terms_of
-from billing_backlog.schedules.service import time_zone_changed
+from billing_backlog.schedules.service import span_changed, time_zone_changed
 from billing_backlog.validity import Validity
 from proforma.context import Context
 from proforma.errors import Conflict, Invalid
@@ -53,13 +53,15 @@ async def change_contract(
     match(row.version, expected)
     refuse_closed(row.id, row.status)
     await _refuse_fixed(session, row, changes)
-    zone = row.time_zone
+    zone, end_date = row.time_zone, row.end_date
     row.change(changes, context.clock.now())
     if changes.keys() & (PRICED_BY | {"customer_id"}):
         await _refuse_wrong(session, {"": row})
     await session.flush()
     if row.time_zone != zone and row.status == "active":
         await time_zone_changed(session, context, contract_id)
+    elif (row.time_zone, row.end_date) != (zone, end_date):
+        await span_changed(session, context, contract_id)
     return row
 
 

@@ -60,9 +60,9 @@ async def change_milestone(
 
 
 @routes.delete("/{milestone_id}", status_code=204, dependencies=[WRITE], responses=problems(404, 409, 412, 428))
-async def delete_milestone(milestone_id: UUID, expected: IfMatch, session: Tx) -> Response:
+async def delete_milestone(milestone_id: UUID, expected: IfMatch, session: Tx, context: Ctx) -> Response:
     """Deletes a milestone that was never billed and is on no invoice."""
-    await service.delete_milestone(session, milestone_id, expected)
+    await service.delete_milestone(session, context, milestone_id, expected)
     return Response(status_code=204)
 
 

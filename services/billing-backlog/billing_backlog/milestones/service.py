@@ -17,6 +17,7 @@ from billing_backlog.backlog.service import Move, MoveJob
 from billing_backlog.contracts.queries import lock_contracts
 from billing_backlog.contracts.service import refuse_closed
 from billing_backlog.external_ids import refuse_taken
+from billing_backlog.milestone_schedules.service import milestones_changed
 from billing_backlog.milestones.queries import counts, get_milestone, lines_of
 from billing_backlog.milestones.rules import MILESTONES_MAX, amount_errors
 from billing_backlog.milestones.schemas import MilestoneIn, MilestonePatch, MilestonesIn
@@ -60,6 +61,7 @@ async def create_milestones(session: AsyncSession, context: Context, sent: Mappi
             detail = f"contract line {line_id} would have {n} milestones, {MILESTONES_MAX} at most"
             raise Conflict(detail, "limit_exceeded")
     await agreed_items.put(session, context, "milestone", ids)
+    await milestones_changed(session, context, line_ids)
     return ids
 
 
@@ -76,15 +78,17 @@ async def change_milestone(
     if row.change(changes, context.clock.now()):
         await session.flush()
         await agreed_items.put(session, context, "milestone", [milestone_id])
+        await milestones_changed(session, context, [row.contract_line_id])
 
 
-async def delete_milestone(session: AsyncSession, milestone_id: UUID, expected: int | None) -> None:
+async def delete_milestone(session: AsyncSession, context: Context, milestone_id: UUID, expected: int | None) -> None:
     """Deletes a milestone that was never billed, with its item; raises NotFound, Stale, Conflict."""
     row, _ = await _lock(session, milestone_id, expected)
     await agreed_items.refuse_frozen(session, "milestone", [milestone_id], deleting=True)
     await agreed_items.remove(session, [milestone_id])
     await session.delete(row)
     await session.flush()
+    await milestones_changed(session, context, [row.contract_line_id])
 
 
 async def mark(session: AsyncSession, context: Context, body: MilestonesIn, verb: Move) -> BulkResult | JobOut:

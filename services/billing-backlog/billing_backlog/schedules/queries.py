@@ -1,70 +1,52 @@
-"""Reads and locks of invoice schedules.
-
-The contract is locked here by its own statement, not by the contracts' module: that one calls this one when a
-contract's terms change.
-"""
+"""Reads and locks of invoice schedules."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from datetime import date
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from billing_backlog.schedules.rules import Row
+from billing_backlog.frequencies.schemas import read
+from billing_backlog.schedule_rows.queries import lock_contracts
+from billing_backlog.schedules.rules import LineFacts
 from billing_backlog.schedules.schemas import InvoiceScheduleFilter, InvoiceScheduleWithRows
 from billing_backlog.schedules.tables import InvoiceSchedule
 from proforma.db import fetch
 from proforma.errors import NotFound
 from proforma.pages import after_id
 
-LINES = "select id, contract_id from contract_lines where id = any($1::uuid[])"
-LOCK = "select id, status from contracts where id = any($1::uuid[]) order by id for update"
+LINES = """
+select l.id, l.contract_id, l.billing_method, l.billing_start, c.end_date, c.time_zone
+from contract_lines l join contracts c on c.id = l.contract_id where l.id = any($1::uuid[])
+"""
 ACTIVE_OF = (
     "select contract_line_id, id from invoice_schedules where contract_line_id = any($1::uuid[]) and status = 'active'"
 )
-TAKEN = """
-select r.contract_line_id, r.run_date, r.schedule_id
-from unnest($1::uuid[], $2::date[]) wanted (contract_line_id, run_date)
-join schedule_rows r on r.contract_line_id = wanted.contract_line_id and r.run_date = wanted.run_date
-where r.status <> 'failed'
+OF_CONTRACT = """
+select id from invoice_schedules where contract_id = $1 and status = 'active' order by id
 """
-DROP_FAILED = """
-delete from schedule_rows r using unnest($1::uuid[], $2::date[]) wanted (contract_line_id, run_date)
-where r.contract_line_id = wanted.contract_line_id and r.run_date = wanted.run_date and r.status = 'failed'
-"""
-INSERT_ROWS = """
-insert into schedule_rows (id, schedule_id, contract_line_id, run_date, cut_off)
-select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::date[], $5::date[])
-"""
-ROWS = "select id, run_date, cut_off, status from schedule_rows where schedule_id = $1 order by run_date"
-NEXT = """
-s.*, (select min(run_date) from schedule_rows r where r.schedule_id = s.id and r.status = 'not_run') as next_run_date
+_SHOWN = """
+s.id, s.external_id, s.version, s.created_at, s.created_by, s.updated_at, s.contract_id, s.contract_line_id, s.source,
+s.frequency, s.cut_off_days_before, s.schedule_version, s.status,
+case when s.source = 'frequency' then coalesce(s.start_date, l.billing_start, s.first_day) end as start,
+case when s.source = 'frequency' then coalesce(s.end_date, c.end_date) end as "end",
+(select min(run_date) from schedule_rows r where r.schedule_id = s.id and r.status = 'not_run') as next_run_date
+from invoice_schedules s join contracts c on c.id = s.contract_id
+left join contract_lines l on l.id = s.contract_line_id
 """
 PAGE = f"""
-select {NEXT} from invoice_schedules s
-where ($1::uuid is null or s.id > $1) and ($2::uuid is null or s.contract_id = $2)
+select {_SHOWN} where ($1::uuid is null or s.id > $1) and ($2::uuid is null or s.contract_id = $2)
   and ($3::uuid is null or s.contract_line_id = $3) and ($4::text is null or s.status = $4)
   and ($5::text is null or s.external_id = $5)
 order by s.id limit $6
 """
-SHOWN = f"select {NEXT} from invoice_schedules s where s.id = any($1::uuid[]) order by s.id"
+SHOWN = f"select {_SHOWN} where s.id = any($1::uuid[]) order by s.id"
 SHOWN_ROWS = """
-select r.schedule_id, r.id, r.run_date, r.cut_off, r.status, r.ran_at, r.run_id,
+select r.schedule_id, r.id, r.run_date, r.cut_off, r.status, r.generated, r.ran_at, r.run_id,
        case when c.invoice_id is null then '{}' else array[c.invoice_id] end as invoices
 from schedule_rows r left join claims c on c.id = r.claim_id and c.status = 'drafted'
 where r.schedule_id = any($1::uuid[]) order by r.schedule_id, r.run_date
-"""
-TO_ANNOUNCE = """
-select s.id, s.contract_id, s.contract_line_id, s.schedule_version, c.time_zone
-from invoice_schedules s join contracts c on c.id = s.contract_id
-where s.status = 'active' and s.contract_id = any($1::uuid[]) and ($2::uuid[] is null or s.id = any($2)) order by s.id
-"""
-UNRUN = """
-select schedule_id, id, run_date, cut_off from schedule_rows
-where schedule_id = any($1::uuid[]) and status = 'not_run' order by schedule_id, run_date
 """
 
 
@@ -87,9 +69,19 @@ async def lock_schedule(session: AsyncSession, schedule_id: UUID) -> tuple[Invoi
     return await get_schedule(session, schedule_id), statuses[contract_id]
 
 
-async def lock_contracts(session: AsyncSession, ids: Collection[UUID]) -> dict[UUID, str]:
-    """Contracts locked FOR UPDATE in the order of their ids: id → status under the lock."""
-    return {row["id"]: row["status"] for row in await fetch(session, LOCK, list(set(ids)))}
+async def facts_of(session: AsyncSession, line_ids: Collection[UUID]) -> dict[UUID, LineFacts]:
+    """Those of the lines that exist, with what a schedule must know of them."""
+    return {
+        row["id"]: LineFacts(
+            row["contract_id"], row["billing_method"], row["billing_start"], row["end_date"], row["time_zone"]
+        )
+        for row in await fetch(session, LINES, list(line_ids))
+    }
+
+
+async def of_contract(session: AsyncSession, contract_id: UUID) -> list[UUID]:
+    """The contract's active schedules."""
+    return [row["id"] for row in await fetch(session, OF_CONTRACT, contract_id)]
 
 
 async def active_of(session: AsyncSession, line_ids: Collection[UUID]) -> dict[UUID, UUID]:
@@ -97,23 +89,13 @@ async def active_of(session: AsyncSession, line_ids: Collection[UUID]) -> dict[U
     return {row["contract_line_id"]: row["id"] for row in await fetch(session, ACTIVE_OF, list(line_ids))}
 
 
-async def rows_of(session: AsyncSession, schedule_id: UUID) -> list[Row]:
-    """The schedule's rows, by run date."""
-    return [Row(**row) for row in await fetch(session, ROWS, schedule_id)]
-
-
-async def taken_dates(session: AsyncSession, wanted: Sequence[tuple[UUID, date]]) -> dict[tuple[UUID, date], UUID]:
-    """Those of the (line, run date) that have a row already, other than a failed one, with its schedule."""
-    found = await fetch(session, TAKEN, [line for line, _ in wanted], [day for _, day in wanted])
-    return {(row["contract_line_id"], row["run_date"]): row["schedule_id"] for row in found}
-
-
-async def page(session: AsyncSession, wanted: InvoiceScheduleFilter) -> list[asyncpg.Record]:
+async def page(session: AsyncSession, wanted: InvoiceScheduleFilter) -> list[dict[str, Any]]:
     """limit + 1 schedules, by id, without their rows."""
-    return await fetch(
+    found = await fetch(
         session, PAGE, after_id(wanted.after), wanted.contract_id, wanted.contract_line_id, wanted.status,
         wanted.external_id, wanted.limit + 1,
     )  # fmt: skip
+    return [_fields(row) for row in found]
 
 
 async def shown(session: AsyncSession, ids: Sequence[UUID]) -> list[InvoiceScheduleWithRows]:
@@ -121,5 +103,9 @@ async def shown(session: AsyncSession, ids: Sequence[UUID]) -> list[InvoiceSched
     rows: Mapping[UUID, list[dict[str, Any]]] = defaultdict(list)
     for row in await fetch(session, SHOWN_ROWS, list(ids)):
         rows[row["schedule_id"]].append(dict(row))
-    found = {row["id"]: row for row in await fetch(session, SHOWN, list(ids))}
+    found = {row["id"]: _fields(row) for row in await fetch(session, SHOWN, list(ids))}
     return [InvoiceScheduleWithRows.model_validate({**found[one], "rows": rows[one]}) for one in ids if one in found]
+
+
+def _fields(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {**row, "frequency": read(row["frequency"]) if row["frequency"] else None}

@@ -30,7 +30,7 @@ async def create_schedule(
     body: OneOrMany[InvoiceScheduleIn], session: Tx, context: Ctx, response: Response
 ) -> InvoiceScheduleWithRows | Items[InvoiceScheduleWithRows]:
     """Makes the schedule of a contract line, or an array of them: all or nothing. It triggers runs from the moment
-    the contract is active; rows in the past run at once."""
+    the contract is active; explicit rows in the past run at once, generated ones begin today."""
     ids = await service.create_schedules(session, context, by_pointer(body))
     made = await queries.shown(session, ids)
     if isinstance(body, list):
@@ -44,7 +44,7 @@ async def create_schedule(
 async def list_schedules(wanted: Annotated[InvoiceScheduleFilter, Query()], session: Tx) -> Page[InvoiceScheduleOut]:
     """Schedules, by id, without their rows."""
     rows, following = pages.cut(await queries.page(session, wanted), wanted.limit, lambda row: row["id"])
-    return Page(items=[InvoiceScheduleOut.model_validate(dict(row)) for row in rows], next=following)
+    return Page(items=[InvoiceScheduleOut.model_validate(row) for row in rows], next=following)
 
 
 @routes.get("/{schedule_id}", dependencies=[READ], responses=problems(404))
@@ -63,7 +63,8 @@ async def change_schedule(
     context: Ctx,
     response: Response,
 ) -> InvoiceScheduleWithRows:
-    """Replaces the rows that have not run. A row that failed runs anew when its date is named again."""
+    """Replaces the rows that have not run, or the terms that generate them. A row that failed runs anew when its date
+    is named again."""
     await service.change_schedule(session, context, schedule_id, expected, body)
     return await _shown(session, schedule_id, response)
 

@@ -1,39 +1,29 @@
-"""Invoice schedules: make, edit, end; and what is said of them to whoever keeps a copy."""
+"""Invoice schedules: make, edit, end, and see what they would be."""
 
-from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
-from datetime import date
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from billing_backlog.external_ids import refuse_taken
+from billing_backlog.frequencies.schemas import kept
+from billing_backlog.generation import service as generation
+from billing_backlog.milestone_schedules import service as milestone_schedules
+from billing_backlog.schedule_rows import service as schedule_rows
+from billing_backlog.schedule_rows.queries import lock_contracts, taken_dates
+from billing_backlog.schedule_rows.rules import CUT_OFF_DAYS_DEFAULT, row_errors, taken_errors
+from billing_backlog.schedule_rows.service import refuse
 from billing_backlog.schedules import queries
-from billing_backlog.schedules.rules import WantedRow, replace_rows, row_errors, taken_errors
-from billing_backlog.schedules.schemas import InvoiceScheduleIn, InvoiceSchedulePatch
+from billing_backlog.schedules.rules import LineFacts, terms_errors, terms_of
+from billing_backlog.schedules.schemas import OF_FREQUENCY, InvoiceScheduleIn, InvoiceSchedulePatch
 from billing_backlog.schedules.tables import InvoiceSchedule
-from proforma import outbox
+from proforma.clock import today
 from proforma.context import Context
-from proforma.db import execute, fetch
 from proforma.errors import Conflict, Invalid
-from proforma.events.billing_backlog import ScheduleChanged, ScheduleEnded, ScheduleRow
 from proforma.http import match
 
-END = """
-update invoice_schedules set status = 'ended', schedule_version = schedule_version + 1, version = version + 1,
-  updated_at = $3
-where status = 'active' and contract_id = $1 and ($2::uuid is null or id = $2)
-returning id, contract_id, contract_line_id, schedule_version
-"""
-DROP_UNRUN = "delete from schedule_rows where schedule_id = any($1::uuid[]) and status = 'not_run'"
-DROP_ROWS = "delete from schedule_rows where id = any($1::uuid[]) and status = 'not_run'"
-RAISE = """
-update invoice_schedules set schedule_version = schedule_version + 1, version = version + 1, updated_at = $2
-where status = 'active' and contract_id = $1
-"""
-
-_ERRORS_MAX = 100
+_COLUMNS = {"start": "start_date", "end": "end_date"}
 
 
 async def create_schedules(
@@ -42,42 +32,38 @@ async def create_schedules(
     """Makes all of them, by pointer, or none; returns their ids in order.
 
     Raises Invalid naming every place that is wrong; Conflict, where one object was sent, for a closed contract, a
-    line that has a schedule, or an external id that is taken.
+    fixed-price line, a line that has a schedule, or an external id that is taken.
     """
-    wanted = {at: [row.wanted() for row in body.rows] for at, body in sent.items()}
-    _refuse([{**e, "pointer": at + e["pointer"]} for at, rows in wanted.items() for e in row_errors(rows)])
-    contracts = await _contracts_of(session, sent)
-    statuses = await queries.lock_contracts(session, contracts.values())
+    refuse([{**e, "pointer": at + e["pointer"]} for at, body in sent.items() for e in row_errors(body.wanted())])
+    statuses = await lock_contracts(session, [one.contract_id for one in (await _lines(session, sent)).values()])
     # Again behind the locks: a line that was deleted meanwhile would get a schedule of nothing.
-    contracts = await _contracts_of(session, sent)
-    await _refuse_unfit(session, sent, contracts, statuses)
-    await _refuse_ran(session, sent, wanted)
+    lines = await _lines(session, sent)
+    await _refuse_unfit(session, sent, lines, statuses)
+    await _refuse_ran(session, sent)
+    _refuse_terms(context, sent, lines)
     await refuse_taken(session, InvoiceSchedule, {at: body.external_id for at, body in sent.items()})
-    now = context.clock.now()
     ids = context.once_ids(len(sent))
     session.add_all(
-        InvoiceSchedule(
-            id=new, external_id=body.external_id, contract_id=contracts[body.contract_line_id],
-            contract_line_id=body.contract_line_id, created_at=now, created_by=context.actor, updated_at=now,
-        )
-        for new, body in zip(ids, sent.values(), strict=True)
-    )  # fmt: skip
+        _made(context, new, body, lines[body.contract_line_id]) for new, body in zip(ids, sent.values(), strict=True)
+    )
     await session.flush()
     rows = [
-        (new, sent[at].contract_line_id, row.run_date, row.cut_off_or_default())
-        for new, at in zip(ids, sent, strict=True)
-        for row in wanted[at]
+        (new, body.contract_line_id, row.run_date, row.cut_off_or())
+        for new, body in zip(ids, sent.values(), strict=True)
+        for row in body.wanted()
     ]
-    await _insert_rows(session, context, rows)
-    await _announce(session, context, [one for one, status in statuses.items() if status == "active"], ids)
+    await schedule_rows.insert(session, context, rows, generated=False)
+    by_frequency = [new for new, body in zip(ids, sent.values(), strict=True) if body.frequency is not None]
+    await generation.generate(session, context, by_frequency)
+    await schedule_rows.announce(session, context, ids)
     return ids
 
 
 async def change_schedule(
     session: AsyncSession, context: Context, schedule_id: UUID, expected: int | None, patch: InvoiceSchedulePatch
 ) -> None:
-    """Applies an edit; raises NotFound, Stale, Conflict (ended, external id taken), Invalid (rows)."""
-    schedule, contract_status = await queries.lock_schedule(session, schedule_id)
+    """Applies an edit; raises NotFound, Stale, Conflict (ended, milestones', external id taken), Invalid."""
+    schedule, _ = await queries.lock_schedule(session, schedule_id)
     match(schedule.version, expected)
     _refuse_ended(schedule)
     changes = patch.changes()
@@ -86,13 +72,17 @@ async def change_schedule(
         await refuse_taken(session, InvoiceSchedule, {"": changes["external_id"]})
     if "external_id" in changes:
         schedule.change({"external_id": changes["external_id"]}, now)
-    moved = "rows" in changes and await _replace_rows(session, context, schedule, [one.wanted() for one in patch.rows])
+    moved = False
+    if "rows" in changes:
+        moved = await _replace_rows(session, context, schedule, patch)
+    elif changes.keys() & {"frequency", *OF_FREQUENCY}:
+        moved = await _change_terms(session, context, schedule, changes)
     if moved:
         schedule.schedule_version += 1
         schedule.touch(now)
     await session.flush()
-    if moved and contract_status == "active":
-        await _announce(session, context, [schedule.contract_id], [schedule_id])
+    if moved:
+        await schedule_rows.announce(session, context, [schedule_id])
 
 
 async def end_schedule(session: AsyncSession, context: Context, schedule_id: UUID, expected: int | None) -> None:
@@ -100,135 +90,155 @@ async def end_schedule(session: AsyncSession, context: Context, schedule_id: UUI
     schedule, _ = await queries.lock_schedule(session, schedule_id)
     match(schedule.version, expected)
     _refuse_ended(schedule)
-    await _end(session, context, schedule.contract_id, schedule_id)
+    _refuse_milestones(schedule)
+    await schedule_rows.end(session, context, [schedule_id])
 
 
 async def announce(session: AsyncSession, context: Context, contract_id: UUID) -> None:
     """Says what the contract's schedules are, when it becomes active: before that nobody is told of them.
 
-    The caller holds the contract's lock.
+    The caller holds the contract's lock and has written the new status.
     """
-    await _announce(session, context, [contract_id], None)
+    changed = await generation.begin_anew(session, context, contract_id)
+    await schedule_rows.raise_versions(session, context, changed)
+    await schedule_rows.announce(session, context, await queries.of_contract(session, contract_id))
+    await milestone_schedules.contract_activated(session, context, contract_id)
 
 
 async def time_zone_changed(session: AsyncSession, context: Context, contract_id: UUID) -> None:
-    """Says again, as new terms, what an active contract's schedules are: their days begin at another moment now.
+    """Says again, as new terms, what a contract's schedules are: their days begin at another moment now.
 
     The caller holds the contract's lock and has written the new zone.
     """
-    await execute(session, RAISE, contract_id, context.clock.now())
-    await _announce(session, context, [contract_id], None)
+    await generation.generate_of_contract(session, context, contract_id)
+    schedules = await queries.of_contract(session, contract_id)
+    await schedule_rows.raise_versions(session, context, schedules)
+    await schedule_rows.announce(session, context, schedules)
+
+
+async def span_changed(
+    session: AsyncSession, context: Context, contract_id: UUID, contract_line_id: UUID | None = None
+) -> None:
+    """Generates anew where a contract has another end date, or a line another billing start.
+
+    Rows by frequency that lie outside now go; explicit ones stay. The caller holds the contract's lock and has
+    written the change.
+    """
+    changed = await generation.generate_of_contract(session, context, contract_id, contract_line_id)
+    await schedule_rows.raise_versions(session, context, changed)
+    await schedule_rows.announce(session, context, changed)
 
 
 async def end_all(session: AsyncSession, context: Context, contract_id: UUID) -> None:
     """Ends every schedule of a contract that is being closed. The caller holds the contract's lock."""
-    await _end(session, context, contract_id, None)
+    await schedule_rows.end(session, context, await queries.of_contract(session, contract_id))
 
 
-async def _end(session: AsyncSession, context: Context, contract_id: UUID, schedule_id: UUID | None) -> None:
-    ended = await fetch(session, END, contract_id, schedule_id, context.clock.now())
-    await execute(session, DROP_UNRUN, [row["id"] for row in ended])
-    events = [
-        ScheduleEnded(
-            contract_id=row["contract_id"],
-            contract_line_id=row["contract_line_id"],
-            schedule_id=row["id"],
-            schedule_version=row["schedule_version"],
-        )
-        for row in ended
-    ]
-    await outbox.emit(session, context, events)
-
-
-async def _announce(
-    session: AsyncSession, context: Context, contract_ids: Sequence[UUID], schedule_ids: Sequence[UUID] | None
-) -> None:
-    schedules = await fetch(session, queries.TO_ANNOUNCE, list(contract_ids), schedule_ids)
-    rows: Mapping[UUID, list[ScheduleRow]] = defaultdict(list)
-    for row in await fetch(session, queries.UNRUN, [one["id"] for one in schedules]):
-        rows[row["schedule_id"]].append(ScheduleRow(id=row["id"], run_date=row["run_date"], cut_off=row["cut_off"]))
-    events = [
-        ScheduleChanged(
-            contract_id=one["contract_id"],
-            contract_line_id=one["contract_line_id"],
-            schedule_id=one["id"],
-            schedule_version=one["schedule_version"],
-            time_zone=one["time_zone"],
-            rows=rows[one["id"]],
-        )
-        for one in schedules
-    ]
-    await outbox.emit(session, context, events)
+def _made(context: Context, new: UUID, body: InvoiceScheduleIn, line: LineFacts) -> InvoiceSchedule:
+    now = context.clock.now()
+    made = InvoiceSchedule(
+        id=new, external_id=body.external_id, contract_id=line.contract_id, contract_line_id=body.contract_line_id,
+        created_at=now, created_by=context.actor, updated_at=now,
+    )  # fmt: skip
+    if body.frequency is not None:
+        made.source, made.frequency = "frequency", kept(body.frequency)
+        made.start_date, made.end_date = body.start, body.end
+        made.first_day = today(context.clock, line.time_zone)
+        made.cut_off_days_before = body.cut_off_days_before
+    return made
 
 
 async def _replace_rows(
-    session: AsyncSession, context: Context, schedule: InvoiceSchedule, wanted: Sequence[WantedRow]
+    session: AsyncSession, context: Context, schedule: InvoiceSchedule, patch: InvoiceSchedulePatch
 ) -> bool:
-    change = replace_rows(await queries.rows_of(session, schedule.id), wanted)
-    _refuse(change.errors)
-    line_id = schedule.contract_line_id
-    await execute(session, DROP_ROWS, list(change.removed))
-    taken = await queries.taken_dates(session, [(line_id, run_date) for run_date, _ in change.added])
-    _refuse(taken_errors("", wanted, line_id, taken))
-    rows = [(schedule.id, line_id, run_date, cut_off) for run_date, cut_off in change.added]
-    await _insert_rows(session, context, rows)
-    return bool(change.removed or change.added)
+    _refuse_milestones(schedule)
+    wanted = [row.wanted() for row in patch.rows]
+    days_before = schedule.cut_off_days_before
+    if days_before is None:
+        days_before = CUT_OFF_DAYS_DEFAULT
+    return await schedule_rows.replace(session, context, schedule.id, schedule.contract_line_id, wanted, days_before)
 
 
-async def _insert_rows(session: AsyncSession, context: Context, rows: Sequence[tuple[UUID, UUID, date, date]]) -> None:
-    """Rows as (schedule, line, run date, cut-off), under fresh ids: a date moved away and back must run again.
+async def _change_terms(
+    session: AsyncSession, context: Context, schedule: InvoiceSchedule, changes: Mapping[str, Any]
+) -> bool:
+    _refuse_milestones(schedule)
+    if schedule.source != "frequency":
+        sent = [name for name in ("frequency", *OF_FREQUENCY) if name in changes]
+        detail = "the schedule has explicit rows; end it, and give the line one by frequency"
+        raise Invalid("the schedule is not valid", [{"pointer": f"/{name}", "detail": detail} for name in sent])
+    line = (await queries.facts_of(session, [schedule.contract_line_id]))[schedule.contract_line_id]
+    columns = {_COLUMNS.get(name, name): changes[name] for name in OF_FREQUENCY if name in changes}
+    if "frequency" in changes:
+        columns["frequency"] = kept(changes["frequency"])
+        if columns["frequency"] != schedule.frequency:
+            columns["first_day"] = today(context.clock, line.time_zone)
+    if not schedule.change(columns, context.clock.now()):
+        return False
+    await session.flush()
+    (one,) = await generation.terms_now(session, [schedule.id])
+    refuse(terms_errors(one, None))
+    await generation.generate(session, context, [schedule.id])
+    return True
 
-    They take the places of failed ones.
-    """
-    columns = [list(column) for column in zip(*rows, strict=True)] or [[], [], [], []]
-    await execute(session, queries.DROP_FAILED, columns[1], columns[2])
-    await execute(session, queries.INSERT_ROWS, [context.ids() for _ in rows], *columns)
 
-
-async def _contracts_of(session: AsyncSession, sent: Mapping[str, InvoiceScheduleIn]) -> dict[UUID, UUID]:
-    """Line → contract of every line that was named; raises Invalid for one that is not there."""
-    found = await fetch(session, queries.LINES, [body.contract_line_id for body in sent.values()])
-    contracts: dict[UUID, UUID] = {row["id"]: row["contract_id"] for row in found}
-    _refuse(
+async def _lines(session: AsyncSession, sent: Mapping[str, InvoiceScheduleIn]) -> dict[UUID, LineFacts]:
+    """Every line that was named; raises Invalid for one that is not there."""
+    lines = await queries.facts_of(session, [body.contract_line_id for body in sent.values()])
+    refuse(
         [
             {"pointer": f"{at}/contract_line_id", "detail": f"no contract line {body.contract_line_id}"}
             for at, body in sent.items()
-            if body.contract_line_id not in contracts
+            if body.contract_line_id not in lines
         ]
     )
-    return contracts
+    return lines
 
 
 async def _refuse_unfit(
     session: AsyncSession,
     sent: Mapping[str, InvoiceScheduleIn],
-    contracts: Mapping[UUID, UUID],
+    lines: Mapping[UUID, LineFacts],
     statuses: Mapping[UUID, str],
 ) -> None:
-    lines = [body.contract_line_id for body in sent.values()]
     # Behind the contracts' locks: another create of the same line is before us, with its schedule, or after us.
-    taken = await queries.active_of(session, lines)
+    taken = await queries.active_of(session, [body.contract_line_id for body in sent.values()])
     errors, first = [], dict[UUID, str]()
     for at, body in sent.items():
-        line_id = body.contract_line_id
-        if statuses.get(contracts[line_id]) == "closed":
-            errors.append({"pointer": f"{at}/contract_line_id", "detail": f"contract {contracts[line_id]} is closed"})
+        line_id, line = body.contract_line_id, lines[body.contract_line_id]
+        wrong = None
+        if statuses.get(line.contract_id) == "closed":
+            wrong = f"contract {line.contract_id} is closed"
+        elif line.billing_method == "fixed_price":
+            wrong = f"line {line_id} has a fixed price: the dates of its milestones are its rows"
         elif line_id in taken:
-            errors.append({"pointer": f"{at}/contract_line_id", "detail": f"the line has schedule {taken[line_id]}"})
+            wrong = f"the line has schedule {taken[line_id]}"
         elif line_id in first:
-            errors.append({"pointer": f"{at}/contract_line_id", "detail": f"{first[line_id]} is of this line too"})
+            wrong = f"{first[line_id]} is of this line too"
+        if wrong is not None:
+            errors.append({"pointer": f"{at}/contract_line_id", "detail": wrong})
         first.setdefault(line_id, at)
     if errors and "" in sent:
         raise Conflict(errors[0]["detail"])
-    _refuse(errors)
+    refuse(errors)
 
 
-async def _refuse_ran(
-    session: AsyncSession, sent: Mapping[str, InvoiceScheduleIn], wanted: Mapping[str, Sequence[WantedRow]]
-) -> None:
+async def _refuse_ran(session: AsyncSession, sent: Mapping[str, InvoiceScheduleIn]) -> None:
+    wanted = {at: body.wanted() for at, body in sent.items()}
     dates = [(sent[at].contract_line_id, row.run_date) for at, rows in wanted.items() for row in rows]
-    taken = await queries.taken_dates(session, dates)
-    _refuse([e for at, rows in wanted.items() for e in taken_errors(at, rows, sent[at].contract_line_id, taken)])
+    taken = await taken_dates(session, dates)
+    refuse([e for at, rows in wanted.items() for e in taken_errors(at, rows, sent[at].contract_line_id, taken)])
+
+
+def _refuse_terms(context: Context, sent: Mapping[str, InvoiceScheduleIn], lines: Mapping[UUID, LineFacts]) -> None:
+    errors: list[dict[str, Any]] = []
+    for at, body in sent.items():
+        if body.frequency is not None:
+            line = lines[body.contract_line_id]
+            day = today(context.clock, line.time_zone)
+            terms = terms_of(body.frequency.rule(), body.start, body.end, body.cut_off_days_before, line, day)
+            errors += [{**error, "pointer": at + error["pointer"]} for error in terms_errors(terms, day)]
+    refuse(errors)
 
 
 def _refuse_ended(schedule: InvoiceSchedule) -> None:
@@ -236,6 +246,6 @@ def _refuse_ended(schedule: InvoiceSchedule) -> None:
         raise Conflict(f"schedule {schedule.id} has ended; the line can be given another", state="ended")
 
 
-def _refuse(errors: Collection[dict[str, Any]]) -> None:
-    if errors:
-        raise Invalid("the schedule is not valid", list(errors)[:_ERRORS_MAX])
+def _refuse_milestones(schedule: InvoiceSchedule) -> None:
+    if schedule.source == "milestones":
+        raise Conflict(f"the rows of schedule {schedule.id} are the dates of its line's milestones: edit those")

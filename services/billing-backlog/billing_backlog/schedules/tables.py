@@ -22,12 +22,20 @@ class InvoiceSchedule(ResourceRow, table=True):
         ),
         Index("invoice_schedules_contract_line_id_idx", "contract_line_id", "id"),
         Index("invoice_schedules_contract_id_idx", "contract_id", "id"),
+        Index("invoice_schedules_extend_at_idx", "extend_at", "id", postgresql_where=text("extend_at is not null")),
     )
 
     contract_id: UUID = Field(foreign_key="contracts.id")
     contract_line_id: UUID
     schedule_version: int = 1
     status: str = Field(default="active", sa_type=TEXT)
+    source: str = Field(default="rows", sa_type=TEXT)
+    frequency: str | None = Field(default=None, sa_type=TEXT)
+    start_date: date | None = None
+    end_date: date | None = None
+    first_day: date | None = None
+    cut_off_days_before: int | None = None
+    extend_at: datetime | None = Field(default=None, sa_type=INSTANT)
 
 
 class ScheduleRow(Base, table=True):
@@ -44,7 +52,17 @@ class ScheduleRow(Base, table=True):
     contract_line_id: UUID
     run_date: date
     cut_off: date
+    generated: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
     status: str = Field(default="not_run", sa_type=TEXT)
     run_id: UUID | None = None
     claim_id: UUID | None = None
     ran_at: datetime | None = Field(default=None, sa_type=INSTANT)
+
+
+class ScheduleException(Base, table=True):
+    """A run date that was taken out by hand: generating does not bring it back."""
+
+    __tablename__ = "schedule_exceptions"
+
+    schedule_id: UUID = Field(foreign_key="invoice_schedules.id", primary_key=True)
+    run_date: date = Field(primary_key=True)

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing_backlog.schedules.rules import RAN, Row, WantedRow, replace_rows, row_errors, taken_errors
+from billing_backlog.schedule_rows.rules import RAN, Row, WantedRow, replace_rows, row_errors, taken_errors
 
 MARCH = [date(2026, 3, 1) + timedelta(days=n) for n in range(20)]
 
@@ -16,8 +16,8 @@ def kept(day: date, status: str = "not_run", cut_off: date | None = None) -> Row
 
 
 def test_the_cut_off_is_the_day_before_unless_said_otherwise() -> None:
-    assert WantedRow(date(2026, 3, 1)).cut_off_or_default() == date(2026, 2, 28)
-    assert WantedRow(date(2026, 3, 1), date(2026, 3, 1)).cut_off_or_default() == date(2026, 3, 1)
+    assert WantedRow(date(2026, 3, 1)).cut_off_or() == date(2026, 2, 28)
+    assert WantedRow(date(2026, 3, 1), date(2026, 3, 1)).cut_off_or() == date(2026, 3, 1)
 
 
 def test_errors_name_every_row() -> None:
@@ -90,5 +90,5 @@ def test_an_edit_leaves_what_ran_and_what_was_wanted(statuses: dict[date, str], 
         return
     after = {row.run_date: row.cut_off for row in rows if row.id not in change.removed and row.status == "not_run"}
     after |= dict(change.added)
-    assert after == {row.run_date: row.cut_off_or_default() for row in want if row.run_date not in ran}
+    assert after == {row.run_date: row.cut_off_or() for row in want if row.run_date not in ran}
     assert not {row.id for row in rows if row.status != "not_run"} & set(change.removed)

@@ -18,6 +18,7 @@ from billing_backlog.postings.routes import routes as postings
 from billing_backlog.price_lists.routes import routes as price_lists
 from billing_backlog.product_backlog.routes import routes as product_backlog
 from billing_backlog.reevaluation.routes import routes as reevaluation
+from billing_backlog.run_claims.routes import routes as run_claims
 from billing_backlog.runs.routes import contract_routes as create_invoice
 from billing_backlog.runs.routes import routes as runs
 from billing_backlog.schedules.routes import routes as invoice_schedules
@@ -46,6 +47,7 @@ NOUNS: list[APIRouter] = [
     product_backlog,
     create_invoice,
     runs,
+    run_claims,
     postings,
     actuals,
     summaries,

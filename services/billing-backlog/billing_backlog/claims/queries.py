@@ -1,17 +1,37 @@
 """SQL of claiming: one statement takes the items of up to 50 contracts and builds the chunks' JSON."""
 
-# Items become on_invoice and are told in the same transaction. The typed model of an item is ClaimedItem; a test
+from billing_backlog.agreed_items.queries import ADDS_UP
+
+# Items become on_invoice and are told in the same transaction. Milestones and product lines are found through their
+# lines, not among the contract's items, which may be many; a line's milestones are taken only while they add up, which
+# is looked at here, behind the contract's lock. The typed model of an item is ClaimedItem; a test
 # holds this form to it. json_build_object over a sub-select, numerics as text: the jsonb builders cost more.
-CLAIM = """
+CLAIM = f"""
 with wanted as (
   select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::date[]) w (claim_id, contract_id, line_id, cut_off)),
 taken as (
   update items i set billing_status = 'on_invoice', claim_id = w.claim_id, changed_by = $6, changed_at = $7
   from wanted w join contracts c on c.id = w.contract_id join contract_lines l on l.id = w.line_id
-  where i.contract_id = w.contract_id and i.contract_line_id = w.line_id
+  where i.contract_id = w.contract_id and i.contract_line_id = w.line_id and i.source = 'backlog'
     and i.billing_status = 'ready' and i.date <= w.cut_off
     and (l.billing_start is null or i.date >= l.billing_start) and (c.end_date is null or i.date <= c.end_date)
     and ($5::uuid[] is null or i.id = any($5))
+  returning i.*),
+agreed_lines as (
+  select l.id as line_id, l.kind, s.claim_id, s.milestones_to
+  from unnest($9::uuid[], $10::uuid[], $11::date[], $12::bool[]) s (claim_id, contract_id, milestones_to, bounded)
+  join contract_lines l on l.contract_id = s.contract_id
+  where (l.kind = 'product' or (l.billing_method = 'fixed_price' and {ADDS_UP}))
+    and (not s.bounded or exists (select from wanted w where w.claim_id = s.claim_id and w.line_id = l.id))),
+agreed as (
+  select line_id as id, claim_id from agreed_lines where kind = 'product'
+  union all
+  select m.id, a.claim_id from agreed_lines a join milestones m on m.contract_line_id = a.line_id
+  where a.kind = 'project' and (a.milestones_to is null or m.date <= a.milestones_to)),
+sold as (
+  update items i set billing_status = 'on_invoice', claim_id = a.claim_id, changed_by = $6, changed_at = $7
+  from agreed a
+  where i.id = a.id and i.source <> 'backlog' and i.billing_status = 'ready' and ($5::uuid[] is null or i.id = any($5))
   returning i.*),
 told as (
   select claim_id, contract_line_id, date, id, amount, billing_type, json_strip_nulls(json_build_object(
@@ -20,7 +40,7 @@ told as (
     'date', date, 'quantity', quantity::text, 'unit', unit, 'price', price::text, 'amount', amount::text,
     'tax', tax::text, 'billing_type', billing_type, 'description', description,
     'external_description', external_description))::text as item
-  from taken),
+  from (select * from taken union all select * from sold) all_taken),
 placed as (
   select *, (row_number() over placed_so - 1) / 500 as by_count,
          sum(octet_length(item) + 1) over (placed_so rows unbounded preceding) / $8::int as by_size

@@ -30,7 +30,9 @@ _HEADER_BYTES = 64 * 1024
 class ClaimRequest:
     """What to take for one run: ready items of these lines dated up to each line's cut-off (inclusive).
 
-    What lies before the line's billing start or after the contract's end is not taken, whatever its status.
+    What lies before the line's billing start or after the contract's end is not taken, whatever its status. Of the
+    contract's other lines the ready product lines are taken, and the ready milestones dated up to `milestones_to`
+    (None: whatever their date); with `bounded` those of the lines with a cut-off only.
     """
 
     claim_id: UUID
@@ -39,6 +41,8 @@ class ClaimRequest:
     run_date: date
     contract_id: UUID
     cut_offs: Mapping[UUID, date]
+    milestones_to: date | None = None
+    bounded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +86,13 @@ async def _take(
         for one in requests
         for line_id, cut_off in one.cut_offs.items()
     ]
-    if not wanted:
-        return {}
+    columns = [list(column) for column in zip(*wanted, strict=True)] or [[], [], [], []]
     rows = await fetch(
-        session, queries.CLAIM, *(list(column) for column in zip(*wanted, strict=True)),
+        session, queries.CLAIM, *columns,
         list(item_ids) if item_ids is not None else None, context.actor, context.clock.now(),
         context.limits.chunk_bytes_max - _HEADER_BYTES,
+        [one.claim_id for one in requests], [one.contract_id for one in requests],
+        [one.milestones_to for one in requests], [one.bounded for one in requests],
     )  # fmt: skip
     chunks: dict[UUID, list[Mapping[str, Any]]] = defaultdict(list)
     for row in rows:

@@ -3,46 +3,65 @@
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from billing_backlog.agreed_items.queries import ADDS_UP
 from billing_backlog.runs.schemas import RunLineOut, RunOut, RunQuery
 from proforma.db import fetch
 
-# $1 now. One reason an item: the first that a biller would have to mend.
-LEFT_OUT_REASON = """case
+# $1 now. One reason an item: the first that a biller would have to mend. `w` is the run's line, `l` the contract's.
+LEFT_OUT_REASON = f"""case
   when i.billing_status = 'on_invoice' then 'on_invoice'
-  when i.amount is null then 'no_price'
+  when i.amount is null then coalesce(i.unpriced, 'no_price')
+  when i.source = 'milestone' and not ({ADDS_UP}) then 'milestones_do_not_add_up'
   when i.billing_status = 'unbilled' then 'not_ready'
+  when i.source = 'product' or (i.source = 'milestone' and (r.kind = 'manual' or i.date <= r.run_date)) then 'not_ready'
   when i.date > ($1::timestamptz at time zone c.time_zone)::date then 'future_dated'
-  when i.date < t.billing_start then 'before_billing_start'
+  when i.source = 'milestone' then 'after_cut_off'
+  when i.date < l.billing_start then 'before_billing_start'
   when i.date > c.end_date then 'after_contract_end'
-  when i.date > l.cut_off then 'after_cut_off'
+  when i.date > w.cut_off then 'after_cut_off'
   else 'not_ready' end"""
 
 COUNTS = f"""
-with l as (
-  select * from unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::date[]) l (run_id, contract_id, line_id, cut_off))
-select l.run_id, l.line_id, {LEFT_OUT_REASON} as reason, count(*)::int as n
-from l join contracts c on c.id = l.contract_id
-join contract_lines t on t.id = l.line_id
-join items i on i.contract_id = l.contract_id and i.contract_line_id = l.line_id
+with w as (
+  select * from unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::date[]) w (run_id, contract_id, line_id, cut_off))
+select w.run_id, w.line_id, {LEFT_OUT_REASON} as reason, count(*)::int as n
+from w join runs r on r.id = w.run_id
+join contracts c on c.id = w.contract_id
+join contract_lines l on l.id = w.line_id
+join items i on i.contract_id = w.contract_id and i.contract_line_id = w.line_id
 left join claims k on k.id = i.claim_id
-where k.run_id is distinct from l.run_id
+where k.run_id is distinct from w.run_id
 group by 1, 2, 3
 """
 ITEMS = f"""
 select i.id as item_id, i.contract_line_id, i.entry_id, i.date, i.amount, {LEFT_OUT_REASON} as reason, k.invoice_id
-from run_lines l join runs r on r.id = l.run_id join contracts c on c.id = r.contract_id
-join contract_lines t on t.id = l.contract_line_id
-join items i on i.contract_id = r.contract_id and i.contract_line_id = l.contract_line_id
+from run_lines w join runs r on r.id = w.run_id join contracts c on c.id = r.contract_id
+join contract_lines l on l.id = w.contract_line_id
+join items i on i.contract_id = r.contract_id and i.contract_line_id = w.contract_line_id
 left join claims k on k.id = i.claim_id
-where l.run_id = $2 and k.run_id is distinct from l.run_id and ($3::uuid is null or i.id > $3)
-  and ($4::text is null or {LEFT_OUT_REASON} = $4)
+where w.run_id = $2 and w.cut_off is not null and k.run_id is distinct from w.run_id
+  and ($3::uuid is null or i.id > $3) and ($4::text is null or {LEFT_OUT_REASON} = $4)
 order by i.id limit $5
+"""
+# What of a contract's agreed sums is open: a run shows those lines, whether it takes anything of them or not.
+AGREED_LINES = """
+select l.id, l.contract_id from contract_lines l
+where l.contract_id = any($1::uuid[]) and (
+  (l.kind = 'product' and exists (select from items i where i.id = l.id))
+  or (l.billing_method = 'fixed_price'
+      and exists (select from milestones m join items i on i.id = m.id where m.contract_line_id = l.id)))
+order by l.id
+"""
+LINES_OF = """
+select l.id, l.contract_id from contract_lines l
+where l.contract_id = any($1::uuid[]) and (l.kind = 'project' or exists (select from items i where i.id = l.id))
+order by l.id
 """
 RUNS = """
 select * from runs where ($1::uuid is null or id > $1) and ($2::uuid is null or contract_id = $2)
@@ -79,7 +98,7 @@ async def shown(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> lis
 
 
 async def left_out_counts(
-    session: AsyncSession, now: datetime, lines: Sequence[tuple[UUID, UUID, UUID, object]]
+    session: AsyncSession, now: datetime, lines: Sequence[tuple[UUID, UUID, UUID, date]]
 ) -> dict[tuple[UUID, UUID], dict[str, int]]:
     """By (run, line): how many open items are not on the run, by reason. `lines`: (run, contract, line, cut-off)."""
     if not lines:
@@ -88,3 +107,19 @@ async def left_out_counts(
     for row in await fetch(session, COUNTS, now, *(list(column) for column in zip(*lines, strict=True))):
         counts[row["run_id"], row["line_id"]][row["reason"]] = row["n"]
     return dict(counts)
+
+
+async def open_agreed_lines(session: AsyncSession, contract_ids: Sequence[UUID]) -> dict[UUID, list[UUID]]:
+    """By contract: its lines with open milestones, and its open product lines."""
+    found: dict[UUID, list[UUID]] = {contract_id: [] for contract_id in contract_ids}
+    for row in await fetch(session, AGREED_LINES, list(found)):
+        found[row["contract_id"]].append(row["id"])
+    return found
+
+
+async def lines_of(session: AsyncSession, contract_ids: Sequence[UUID]) -> dict[UUID, list[UUID]]:
+    """By contract: its lines of projects, and its open product lines."""
+    found: dict[UUID, list[UUID]] = {contract_id: [] for contract_id in contract_ids}
+    for row in await fetch(session, LINES_OF, list(found)):
+        found[row["contract_id"]].append(row["id"])
+    return found

@@ -19,7 +19,7 @@ from proforma.auth import ROLES, role
 from proforma.bodies import JobOut, Page
 from proforma.db import fetch
 from proforma.errors import NotFound
-from proforma.http import Ctx, Tx, router
+from proforma.http import Ctx, Tx, etag, router
 from proforma.problems import problems
 
 _READERS = role(*(ROLES - {"submitter"}))
@@ -43,9 +43,13 @@ async def create_invoices(body: CreateInvoicesIn, response: Response, session: T
 async def create_invoice(
     contract_id: UUID, response: Response, session: Tx, context: Ctx, body: CreateInvoiceIn | None = None
 ) -> RunOut:
-    """A manual run: claims what is ready; invoicing drafts it. Nothing ready: the run is `skipped` and says why."""
+    """A manual run: claims what is ready; invoicing drafts it. Nothing ready: the run is `skipped` and says why.
+
+    Work is taken up to the cut-off, product lines and milestones whatever their date.
+    """
     run = await service.create_invoice(session, context, contract_id, body or CreateInvoiceIn())
     response.headers["Location"] = f"/v1/invoice-runs/{run.id}"
+    etag(response, run.version)
     return run
 
 
@@ -58,11 +62,12 @@ async def list_runs(query: Annotated[RunQuery, Query()], session: Tx) -> Page[Ru
 
 
 @routes.get("/{run_id}", dependencies=[_READERS], responses=problems(404))
-async def show_run(run_id: UUID, session: Tx) -> RunOut:
+async def show_run(run_id: UUID, session: Tx, response: Response) -> RunOut:
     """One run with its claims and lines."""
     found = await queries.run_by_id(session, run_id)
     if found is None:
         raise NotFound(f"no run {run_id}")
+    etag(response, found.version)
     return found
 
 

@@ -12,8 +12,9 @@ from proforma.money import Amount
 RunKind = Literal["manual", "scheduled"]
 RunStatus = Literal["claimed", "skipped", "failed"]
 LeftOutReason = Literal[
-    "no_price", "not_ready", "future_dated", "before_billing_start", "after_contract_end", "after_cut_off", "on_invoice"
-]
+    "no_price", "no_exchange_rate", "not_ready", "milestones_do_not_add_up", "future_dated", "before_billing_start",
+    "after_contract_end", "after_cut_off", "on_invoice",
+]  # fmt: skip
 
 
 class CreateInvoiceIn(Input):
@@ -22,6 +23,12 @@ class CreateInvoiceIn(Input):
     run_date: date | None = None
     cut_off: date | None = None
     item_ids: list[UUID] | None = Field(default=None, min_length=1, max_length=1000)
+
+
+class ClaimIn(Input):
+    """The items to take on to the run's draft: work, milestones and product lines that are ready."""
+
+    item_ids: list[UUID] = Field(min_length=1, max_length=1000)
 
 
 class ContractFilter(Input):
@@ -61,7 +68,7 @@ class RunLineOut(Output):
     """What a line gave, and how many of its items were left out, by reason, when the run took place."""
 
     contract_line_id: UUID
-    cut_off: date
+    cut_off: date | None = Field(description="Null: only chosen items of the line were taken.")
     items: int
     amount: Amount
     left_out: dict[LeftOutReason, int]

@@ -37,7 +37,13 @@ select * from unnest($1::uuid[], $2::uuid[], $3::date[], $4::int[], $5::numeric[
 on conflict (run_id, contract_line_id) do update set cut_off = greatest(run_lines.cut_off, excluded.cut_off),
   items = run_lines.items + excluded.items, amount = run_lines.amount + excluded.amount, left_out = excluded.left_out
 """
-LINES_OF = "select id, contract_id from contract_lines where contract_id = any($1::uuid[]) order by id"
+FAIL = """
+insert into runs (id, kind, contract_id, run_date, status, reason, created_at, created_by, updated_at)
+values ($1, 'scheduled', $2, $3, 'failed', $4, $5, $6, $5)
+on conflict (id) do update set status = 'failed', reason = excluded.reason, version = runs.version + 1,
+  updated_at = excluded.updated_at
+where runs.status <> 'claimed'
+"""
 PLAN_IDS = """
 insert into job_targets (job_id, n, target_id) select $1, row_number() over (order by i), i
 from (select distinct i from unnest($2::uuid[]) i) wanted
@@ -67,15 +73,21 @@ class RunOutcome:
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan:
-    """A run about to take place."""
+class Plan:
+    """A taking of items that is about to take place. `cut_offs`: from which lines it takes work, up to which day.
+
+    `shown`: the lines that the run tells of, beside those that give something, with their cut-offs; one without a
+    cut-off gives chosen items only. `bounded`: agreed sums of the lines in `cut_offs` only.
+    """
 
     run_id: UUID
     kind: str
     contract_id: UUID
     run_date: date
     cut_offs: Mapping[UUID, date]
+    shown: Mapping[UUID, date | None]
     cut_off: date | None = None
+    bounded: bool = False
     claim_id: UUID = field(kw_only=True)
 
 
@@ -97,15 +109,19 @@ async def run_scheduled(
 async def run_all_scheduled(
     session: AsyncSession, context: Context, run_date: date, lines: Mapping[UUID, Sequence[RunLine]]
 ) -> dict[UUID, RunOutcome]:
-    """Runs the due lines of one date of up to 50 contracts together, as `run_scheduled` does those of one."""
+    """Runs the due lines of one date of up to 50 contracts together, as `run_scheduled` does those of one.
+
+    The contracts' ready product lines, and their ready milestones dated up to the run date, are taken with them.
+    """
     plans = []
-    for contract_id, contract in (await _active(session, list(lines))).items():
+    agreed = await queries.open_agreed_lines(session, list(lines))
+    for contract_id, contract in (await lock_active(session, list(lines))).items():
         if run_date > today(context.clock, contract["time_zone"]):
             raise Conflict(f"the run date {run_date} has not come yet", reason="future_dated")
         cut_offs = {line.contract_line_id: line.cut_off for line in lines[contract_id]}
-        run_id = scheduled_run_id(contract_id, run_date)
-        plans.append(_Plan(run_id, "scheduled", contract_id, run_date, cut_offs, claim_id=context.ids()))
-    taken = await _run(session, context, plans)
+        run_id, shown = scheduled_run_id(contract_id, run_date), dict.fromkeys(agreed[contract_id], run_date) | cut_offs
+        plans.append(Plan(run_id, "scheduled", contract_id, run_date, cut_offs, shown, claim_id=context.ids()))
+    taken = await take(session, context, plans)
     return {
         one.contract_id: RunOutcome(
             one.run_id, one.claim_id if one.claim_id in taken else None, taken.get(one.claim_id, {})
@@ -117,11 +133,10 @@ async def run_all_scheduled(
 async def create_invoice(session: AsyncSession, context: Context, contract_id: UUID, body: CreateInvoiceIn) -> RunOut:
     """A manual run of one contract: everything ready and dated up to the cut-off, or only the named items."""
     run_id = context.once_id()
-    contract = (await _active(session, [contract_id]))[contract_id]
+    contract = (await lock_active(session, [contract_id]))[contract_id]
     run_date, cut_off = _dates(context, contract, body.run_date, body.cut_off)
-    await _run(
-        session, context, await _manual(session, context, [(run_id, contract_id, run_date, cut_off)]), body.item_ids
-    )
+    plans = await _manual(session, context, [(run_id, contract_id, run_date, cut_off)])
+    await take(session, context, plans, body.item_ids)
     found = await queries.run_by_id(session, run_id)
     if found is None:  # pragma: no cover - inserted above
         raise NotFound(f"no run {run_id}")
@@ -144,7 +159,8 @@ def _dates(
     return run, min(cut_off or run, now)
 
 
-async def _active(session: AsyncSession, ids: Sequence[UUID]) -> dict[UUID, Mapping[str, Any]]:
+async def lock_active(session: AsyncSession, ids: Sequence[UUID]) -> dict[UUID, Mapping[str, Any]]:
+    """The contracts, locked FOR UPDATE; raises NotFound, and Conflict (`contract_not_active`)."""
     rows = {row["id"]: row for row in await lock_contracts(session, ids)}
     for contract_id in ids:
         if contract_id not in rows:
@@ -154,26 +170,27 @@ async def _active(session: AsyncSession, ids: Sequence[UUID]) -> dict[UUID, Mapp
     return rows
 
 
-async def _manual(
-    session: AsyncSession, context: Context, runs: Sequence[tuple[UUID, UUID, date, date]]
-) -> list[_Plan]:
-    lines: dict[UUID, list[UUID]] = {contract_id: [] for _, contract_id, _, _ in runs}
-    for row in await fetch(session, LINES_OF, list(lines)):
-        lines[row["contract_id"]].append(row["id"])
-    return [
-        _Plan(run_id, "manual", contract_id, run_date, dict.fromkeys(lines[contract_id], cut_off), cut_off,
-              claim_id=context.ids())
-        for run_id, contract_id, run_date, cut_off in runs
-    ]  # fmt: skip
+async def _manual(session: AsyncSession, context: Context, runs: Sequence[tuple[UUID, UUID, date, date]]) -> list[Plan]:
+    lines = await queries.lines_of(session, [contract_id for _, contract_id, _, _ in runs])
+    plans = []
+    for run_id, contract_id, run_date, cut_off in runs:
+        cut_offs = dict.fromkeys(lines[contract_id], cut_off)
+        plan = Plan(run_id, "manual", contract_id, run_date, cut_offs, cut_offs, cut_off, claim_id=context.ids())
+        plans.append(plan)
+    return plans
 
 
-async def _run(
-    session: AsyncSession, context: Context, plans: Sequence[_Plan], item_ids: Sequence[UUID] | None = None
+async def take(
+    session: AsyncSession, context: Context, plans: Sequence[Plan], item_ids: Sequence[UUID] | None = None
 ) -> dict[UUID, dict[UUID, Taken]]:
     """Claims and keeps the runs' own record; the contracts are locked. Returns what was taken, by claim and line."""
     requests = [
-        ClaimRequest(one.claim_id, one.run_id, one.kind, one.run_date, one.contract_id, one.cut_offs) for one in plans
-    ]
+        ClaimRequest(
+            one.claim_id, one.run_id, one.kind, one.run_date, one.contract_id, one.cut_offs,
+            one.run_date if one.kind == "scheduled" and item_ids is None else None, one.bounded,
+        )
+        for one in plans
+    ]  # fmt: skip
     taken = await claim(session, context, requests, item_ids)
     now = context.clock.now()
     await execute(
@@ -182,17 +199,41 @@ async def _run(
         [one.cut_off for one in plans], ["claimed" if one.claim_id in taken else "skipped" for one in plans],
         list(range(len(plans))), plans[0].kind, item_ids is not None, now, context.actor,
     )  # fmt: skip
-    lines = [(one.run_id, one.contract_id, line, cut) for one in plans for line, cut in one.cut_offs.items()]
-    left = await queries.left_out_counts(session, now, lines)
-    by_run = {one.run_id: taken.get(one.claim_id, {}) for one in plans}
-    took = [by_run[run_id].get(line, Taken(0, Decimal(0))) for run_id, _, line, _ in lines]
+    await _keep_lines(session, context, plans, taken)
+    return taken
+
+
+async def _keep_lines(
+    session: AsyncSession, context: Context, plans: Sequence[Plan], taken: Mapping[UUID, Mapping[UUID, Taken]]
+) -> None:
+    lines = [
+        (one.run_id, one.contract_id, line, one.shown.get(line), taken.get(one.claim_id, {}).get(line))
+        for one in plans
+        for line in dict.fromkeys([*one.shown, *taken.get(one.claim_id, {})])
+    ]
+    bounded = [(run, contract, line, cut) for run, contract, line, cut, _ in lines if cut is not None]
+    left = await queries.left_out_counts(session, context.clock.now(), bounded)
     await execute(
         session, INSERT_LINES,
-        [run_id for run_id, _, _, _ in lines], [line for _, _, line, _ in lines], [cut for _, _, _, cut in lines],
-        [one.items for one in took], [one.amount for one in took],
-        [json.dumps(left.get((run_id, line), {})) for run_id, _, line, _ in lines],
+        [run for run, *_ in lines], [line for _, _, line, _, _ in lines], [cut for *_, cut, _ in lines],
+        [took.items if took else 0 for *_, took in lines], [took.amount if took else Decimal(0) for *_, took in lines],
+        [json.dumps(left.get((run, line), {})) for run, _, line, _, _ in lines],
     )  # fmt: skip
-    return taken
+
+
+async def fail_scheduled(
+    session: AsyncSession, context: Context, contract_id: UUID, run_date: date, lines: Sequence[RunLine], reason: str
+) -> None:
+    """Leaves the scheduled run of a date failed, with the lines that it would have had, for somebody to retry.
+
+    One that has claimed stays claimed; the lines stand under it all the same, and a refresh takes them. The caller
+    holds the contract's lock.
+    """
+    run_id = scheduled_run_id(contract_id, run_date)
+    await execute(session, FAIL, run_id, contract_id, run_date, reason, context.clock.now(), context.actor)
+    shown = {line.contract_line_id: line.cut_off for line in lines}
+    plan = Plan(run_id, "scheduled", contract_id, run_date, shown, shown, claim_id=context.ids())
+    await _keep_lines(session, context, [plan], {})
 
 
 class CreateInvoicesJob:
@@ -222,7 +263,7 @@ class CreateInvoicesJob:
                 continue
             run_date, cut_off = _dates(context, rows[contract_id], wanted.run_date, wanted.cut_off)
             runs.append((derived_id(job.id, contract_id), contract_id, run_date, cut_off))
-        taken = await _run(session, context, await _manual(session, context, runs)) if runs else {}
+        taken = await take(session, context, await _manual(session, context, runs)) if runs else {}
         counted["claimed"] += len(taken)
         counted["skipped"] += len(runs) - len(taken)
         return Step(done=len(targets), problems=problems, state={"at": targets[-1]["n"], **counted})

@@ -41,13 +41,16 @@ class Run(Base, table=True):
 
 
 class RunLine(Base, table=True):
-    """What one contract line gave to a run, and how many of its items were left out for which reason (JSON)."""
+    """What one contract line gave to a run, and how many of its items were left out for which reason (JSON).
+
+    `cut_off` is null where only chosen items of the line were taken.
+    """
 
     __tablename__ = "run_lines"
 
     run_id: UUID = Field(primary_key=True)
     contract_line_id: UUID = Field(primary_key=True)
-    cut_off: date = Field(sa_column=Column(Date, nullable=False))
+    cut_off: date | None = Field(default=None, sa_column=Column(Date))
     items: int = Field(sa_column=Column(Integer, nullable=False))
     amount: Decimal = Field(sa_column=Column(Numeric, nullable=False))
     left_out: str = Field(sa_column=Column(Text, nullable=False))

@@ -11,7 +11,7 @@ from prometheus_client import Counter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from billing_backlog.contracts.queries import lock_contracts
-from billing_backlog.runs.service import RunLine, RunOutcome, run_all_scheduled
+from billing_backlog.runs.service import RunLine, RunOutcome, fail_scheduled, run_all_scheduled
 from billing_backlog.triggers import queries
 from billing_backlog.triggers.rules import CurrentRow, Due, Outcome, distinct, outcome
 from proforma.clock import day_begins, today
@@ -127,10 +127,16 @@ def _keys(triggers: Sequence[Due]) -> tuple[list[UUID], list[UUID], list[date]]:
 
 
 async def fail(session: AsyncSession, context: Context, trigger: Due) -> None:
-    """Marks the trigger's row as failed, if it has not run: its trigger was given up, so nothing would run it."""
+    """Marks the trigger's row as failed, if it has not run: its trigger was given up, so nothing would run it.
+
+    The run of its date stands failed, where it has claimed nothing, and can be retried.
+    """
     await lock_contracts(session, [trigger.contract_id])
     row = (await queries.current_rows(session, [trigger])).get(trigger.key)
-    if row is not None and row.contract_id == trigger.contract_id:
+    if row is not None and row.contract_id == trigger.contract_id and row.status == "not_run":
+        lines = [RunLine(trigger.contract_line_id, row.cut_off)]
+        reason = "the trigger was given up"
+        await fail_scheduled(session, context, trigger.contract_id, trigger.run_date, lines, reason)
         await _mark(session, context, [(row.id, "failed", None, None)])
     await execute(session, queries.DONE, *_keys([trigger]))
 

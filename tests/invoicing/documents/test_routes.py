@@ -77,3 +77,13 @@ async def test_a_page_of_nothing_is_not_found(desk: Desk) -> None:
     answer = await desk.biller.get(f"/v1/invoices/{uuid.uuid4()}", headers=PAGE)
     assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
     assert (await desk.api.as_("submitter").get(f"/v1/invoices/{uuid.uuid4()}", headers=PAGE)).status_code == 403
+
+
+async def test_a_corrective_is_a_page_of_its_own(desk: Desk) -> None:
+    original = await desk.billed(1)
+    draft = await desk.corrective(original["id"])
+    (one,) = await desk.details(draft["id"])
+    await desk.edited(draft["id"], one["id"], quantity="6")
+    answer = await desk.biller.get(f"/v1/invoices/{draft['id']}", headers={"Accept": "text/html"})
+    for part in (f"<dd>{original['number']}</dd>", "8.00 hour", "6.00 hour", "1,600.00", "1,200.00", "-400.00"):
+        assert part in answer.text

@@ -1,5 +1,6 @@
 """The page, without a database."""
 
+import re
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -86,3 +87,53 @@ def test_a_draft_is_marked() -> None:
 
 def test_totals_are_easy_to_read() -> None:
     assert "1,234,567.00" in rules.foot(INVOICE)
+
+
+ROW: dict[str, Any] = {
+    "line_id": "l1", "name": "Line 1", "cut_off": None, "chargeable": Decimal("-400.00"), "details": 1,
+    "date": date(2026, 3, 1), "external_description": "Work", "resource": "ann", "role": None, "category": None,
+    "product": None, "task": None, "quantity": Decimal("6.00"), "unit": "hour", "price": Decimal("200.00"),
+    "amount": Decimal("1200.00"), "billing_type": "chargeable", "written_off_from": None, "original_detail_id": None,
+    "was_quantity": None, "was_amount": None,
+}  # fmt: skip
+CORRECTED = {**ROW, "original_detail_id": "d0", "was_quantity": Decimal("8.00"), "was_amount": Decimal("1600.00")}
+
+
+def texts(markup: str) -> list[str]:
+    """What a reader sees, cell by cell."""
+    return [text for text in re.sub(r"<[^>]*>", "\n", markup).split("\n") if text.strip()]
+
+
+def test_a_corrective_names_its_original() -> None:
+    page = rules.head({**INVOICE, "kind": "corrective", "original_number": "PF-2026-000009"})
+    assert "<h1>Corrective proforma invoice</h1>" in page
+    assert "<dt>Corrects</dt><dd>PF-2026-000009</dd>" in page
+    assert "Corrects" not in rules.head(INVOICE)
+
+
+def test_a_correctives_detail_shows_original_new_and_difference() -> None:
+    assert texts(rules.line_head(CORRECTED))[1:] == [
+        "Date", "Description", "Billed quantity", "New quantity", "Price", "Billed amount", "New amount", "Difference",
+    ]  # fmt: skip
+    assert texts(rules.detail(CORRECTED)) == [
+        "2026-03-01", "Work", "ann", "8.00 hour", "6.00 hour", "200.00", "1,600.00", "1,200.00", "-400.00",
+    ]  # fmt: skip
+    assert '<td colspan="7">' in rules.line_foot(CORRECTED)
+    assert "-400.00" in rules.line_foot(CORRECTED)
+
+
+def test_an_invoices_detail_shows_what_it_bills() -> None:
+    assert texts(rules.detail(ROW)) == ["2026-03-01", "Work", "ann", "6.00 hour", "200.00", "1,200.00"]
+    assert '<td colspan="4">' in rules.line_foot(ROW)
+
+
+@pytest.mark.parametrize(
+    ("given", "note"),
+    [
+        ({"billing_type": "non_chargeable"}, "(not charged)"),
+        ({"billing_type": "complimentary"}, "(complimentary)"),
+        ({"billing_type": "non_chargeable", "written_off_from": "d1"}, "(written off, not charged)"),
+    ],
+)
+def test_how_it_is_not_charged_is_said(given: dict[str, str], note: str) -> None:
+    assert note in texts(rules.detail({**ROW, **given}))

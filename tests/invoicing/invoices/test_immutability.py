@@ -8,6 +8,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from invoicing.editing.rules import EDITED
 from tests.invoicing.claimed import Desk, claiming
 
 COLUMNS = [
@@ -22,6 +23,11 @@ OTHER = {
     "number": "'PF-2026-000099'", "invoice_date": "'2020-01-01'", "accounting_date": "'2020-01-01'",
     "description": "'x'", "confirmed_by": "'x'", "confirmed_at": "now()", "total": "total + 0, subtotal = subtotal + 1",
 }  # fmt: skip
+
+MADE = [
+    "invoice_id", "id", "contract_line_id", "claim_id", "item_id", "entry_id", "class", "source", "written_off_from",
+    "original_detail_id", "returned_by",
+]  # fmt: skip
 
 DETAIL = """
 insert into invoice_details (invoice_id, id, contract_line_id, class, source, date, quantity, unit, price, amount, tax,
@@ -91,7 +97,12 @@ async def test_nothing_of_a_confirmed_invoice_is_deleted(desk: Desk, login: Any,
 async def test_lines_and_details_do_not_change(desk: Desk, login: Any, invoice: dict[str, Any]) -> None:
     lines, details = await desk.lines(invoice["id"]), await desk.details(invoice["id"])
     await refused(login, "update invoice_lines set chargeable = chargeable + 1, total = total + 1")
-    await refused(login, "update invoice_details set quantity = quantity + 1")
+    for column in EDITED:
+        with pytest.raises(asyncpg.RestrictViolationError, match="not open"):
+            await login.execute(f"update invoice_details set {column} = {column}")
+    for column in MADE:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await login.execute(f"update invoice_details set {column} = {column}")
     await refused(login, "update invoice_history set by = 'x'")
     assert (await desk.lines(invoice["id"]), await desk.details(invoice["id"])) == (lines, details)
 
@@ -124,6 +135,27 @@ async def test_no_invoice_is_born_confirmed(login: Any, invoice: dict[str, Any])
         "insert into invoices select (jsonb_populate_record(i, jsonb_build_object('id', gen_random_uuid(),"
         " 'run_id', null, 'number', 'PF-2026-000002'))).* from invoices i",
     )
+
+
+async def test_what_is_paid_stays_paid(desk: Desk, login: Any, invoice: dict[str, Any]) -> None:
+    await login.execute("update invoices set status = 'paid', version = version + 1")
+    for attack in ("status = 'confirmed'", "status = 'draft'", "description = 'x'", "total = total, subtotal = 0"):
+        await refused(login, f"update invoices set {attack}")
+    await refused(login, "delete from invoice_details")
+    await refused(login, "update invoice_details set remainder = null")
+
+
+async def test_a_confirmed_corrective_is_as_final(desk: Desk, login: Any) -> None:
+    original = await desk.billed(2)
+    made = (await desk.act("void", original["id"])).json()
+    before = (await desk.details(original["id"]), await desk.details(made["id"]))
+    for attack in (
+        "update invoice_details set was_amount = 0", "update invoice_details set quantity = 8, amount = 1600",
+        "delete from invoice_details where original_detail_id is not null",
+        "delete from invoice_lines", "update invoice_lines set chargeable = 0, total = tax",
+    ):  # fmt: skip
+        await refused(login, attack)
+    assert (await desk.details(original["id"]), await desk.details(made["id"])) == before
 
 
 async def test_a_discarded_invoice_is_as_final(desk: Desk, login: Any) -> None:

@@ -117,6 +117,11 @@ def test_a_unit_that_is_not_sent_is_the_class_s(sent: dict[str, Any], unit: str)
     assert EntryIn.model_validate(sent).unit == unit
 
 
+def test_the_examples_are_entries_of_each_class() -> None:
+    shown = EntryIn.model_json_schema()["examples"]
+    assert [EntryIn.model_validate(one).entry_class for one in shown] == list(CLASSES)
+
+
 def test_what_cannot_be_judged_is_not() -> None:
     """A class that is none, or a product that is none, is named alone."""
     assert read("fee", {**GOOD, "quantity": Decimal(1)}) == {"class"}

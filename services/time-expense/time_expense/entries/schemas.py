@@ -40,11 +40,22 @@ Day = Annotated[dt.date, BeforeValidator(_day)]
 Number = Annotated[Quantity, AfterValidator(lambda value: value.quantize(HUNDREDTH))]
 
 
+_ANYWHERE = {"project": "P-100", "resource": "ada", "date": "2026-03-02"}
+_EXAMPLES: list[Any] = [
+    {"class": "time", **_ANYWHERE, "task": "design", "role": "consultant", "quantity": "8.00"},
+    {"class": "expense", **_ANYWHERE, "category": "travel", "quantity": "1.00", "unit_cost": "49.9", "currency": "EUR"},
+    {"class": "material", **_ANYWHERE, "product": "cable", "quantity": "30.5", "unit": "m", "unit_cost": "0.1250",
+     "currency": "EUR"},
+]  # fmt: skip
+
+
 class EntryIn(Input):
     """One entry as it is created: time, expense or material, each with its own fields and no other class's."""
 
     # What is not sent is judged too: a class may need it.
-    model_config = ConfigDict(extra="forbid", populate_by_name=False, validate_default=True)
+    model_config = ConfigDict(
+        extra="forbid", populate_by_name=False, validate_default=True, json_schema_extra={"examples": _EXAMPLES}
+    )
 
     entry_class: EntryClass = Field(alias="class", description="Fixed for good.", examples=["time"])
     project: Code = Field(examples=["P-100"])

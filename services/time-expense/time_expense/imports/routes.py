@@ -58,6 +58,8 @@ async def import_entries(
 ) -> JobOut:
     """Imports entries from CSV (RFC 4180, the first line names the columns) or from a JSON object per line.
 
+    Columns are the fields of a create; those of classes that the file does not have may be missing.
+
     Columns are the fields of an entry, `external_id` in every row; UTF-8, or the `charset` of the content type.
     A row that is known and the same is skipped, so a broken import is simply sent again. One that is known and
     changed updates a draft or rejected entry, and is a problem (`wrong_state`) otherwise. A bad row is a problem

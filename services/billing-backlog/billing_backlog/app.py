@@ -21,6 +21,7 @@ from billing_backlog.reevaluation.routes import routes as reevaluation
 from billing_backlog.run_claims.routes import routes as run_claims
 from billing_backlog.runs.routes import contract_routes as create_invoice
 from billing_backlog.runs.routes import routes as runs
+from billing_backlog.schedule_previews.routes import routes as schedule_previews
 from billing_backlog.schedules.routes import routes as invoice_schedules
 from billing_backlog.worker import ASKS, HANDLERS
 from proforma.admin import admin_routers
@@ -40,6 +41,7 @@ NOUNS: list[APIRouter] = [
     reevaluation,
     contract_lines,
     invoice_schedules,
+    schedule_previews,
     milestones,
     backlog,
     billing_types,

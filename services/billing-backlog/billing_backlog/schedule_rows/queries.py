@@ -22,7 +22,7 @@ TAKEN = """
 select r.contract_line_id, r.run_date, r.schedule_id
 from unnest($1::uuid[], $2::date[]) wanted (contract_line_id, run_date)
 join schedule_rows r on r.contract_line_id = wanted.contract_line_id and r.run_date = wanted.run_date
-where r.status <> 'failed'
+where r.status in ('successful', 'skipped')
 """
 DROP_FAILED = """
 delete from schedule_rows r using unnest($1::uuid[], $2::date[]) wanted (contract_line_id, run_date)
@@ -86,6 +86,6 @@ async def exceptions_of(session: AsyncSession, schedule_ids: Collection[UUID]) -
 
 
 async def taken_dates(session: AsyncSession, wanted: Sequence[tuple[UUID, date]]) -> dict[tuple[UUID, date], UUID]:
-    """Those of the (line, run date) that have a row already, other than a failed one, with its schedule."""
+    """Those of the (line, run date) on which the line ran, with the schedule that it ran under."""
     found = await fetch(session, TAKEN, [line for line, _ in wanted], [day for _, day in wanted])
     return {(row["contract_line_id"], row["run_date"]): row["schedule_id"] for row in found}

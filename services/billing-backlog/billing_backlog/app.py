@@ -10,6 +10,7 @@ from billing_backlog.contract_lines.routes import routes as contract_lines
 from billing_backlog.contracts.routes import routes as contracts
 from billing_backlog.customers.routes import routes as customers
 from billing_backlog.exchange_rates.routes import routes as exchange_rates
+from billing_backlog.explanations.routes import routes as explanations
 from billing_backlog.journal_lines.routes import routes as journal_lines
 from billing_backlog.ledger.routes import contract_routes as summaries
 from billing_backlog.ledger.routes import routes as actuals
@@ -44,6 +45,7 @@ NOUNS: list[APIRouter] = [
     schedule_previews,
     milestones,
     backlog,
+    explanations,
     billing_types,
     journal_lines,
     product_backlog,

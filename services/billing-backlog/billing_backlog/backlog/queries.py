@@ -8,31 +8,43 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from billing_backlog.backlog.schemas import ItemFilter
 from proforma.clock import Clock
-from proforma.db import fetch
+from proforma.db import fetch, fetch_one
+
+# A line of the item's project, task and day; whether it takes the class is said beside it.
+_LINE = """select from contract_lines t join contracts tc on tc.id = t.contract_id
+  where t.project = i.project and t.kind = 'project' and (t.tasks is null or i.task = any(t.tasks))
+    and (t.valid_from is null or t.valid_from <= i.date) and (t.valid_to is null or i.date <= t.valid_to)"""
 
 # Why an item is not ready or will not be picked up. $1 is now; the contract's own day decides what is future.
-REASONS = """array_remove(array[
-  case when i.billing_status = 'cost_only' then 'no_contract_line' end,
-  case when i.billing_status in ('unbilled', 'ready') and i.amount is null then 'no_price' end,
+REASONS = f"""array_remove(array[
+  case when i.billing_status = 'cost_only' then case
+    when exists ({_LINE} and tc.status = 'active' and i.class <> all(t.includes)) then 'class_not_included'
+    else 'no_contract_line' end end,
+  case when (i.billing_status in ('unbilled', 'ready') and c.status <> 'active')
+         or (i.billing_status = 'cost_only'
+             and exists ({_LINE} and tc.status = 'draft' and i.class = any(t.includes))) then 'contract_not_active' end,
+  case when i.billing_status in ('unbilled', 'ready') and i.amount is null then coalesce(i.unpriced, 'no_price') end,
   case when i.billing_status = 'unbilled' then 'not_ready' end,
   case when i.billing_status in ('posted', 'canceled', 'on_invoice') then i.billing_status end,
   case when i.billing_status in ('unbilled', 'ready')
         and i.date > ($1::timestamptz at time zone coalesce(c.time_zone, 'UTC'))::date then 'future_dated' end,
   case when i.billing_status in ('unbilled', 'ready') and i.date < l.billing_start then 'before_billing_start' end,
   case when i.billing_status in ('unbilled', 'ready') and i.date > c.end_date then 'after_contract_end' end,
+  case when i.billing_status in ('unbilled', 'ready') and i.billing_type = 'non_chargeable' then 'not_chargeable' end,
   case when not i.has_cost_price and i.billing_status not in ('posted', 'canceled') then 'no_cost_price' end
 ], null)"""
 
 _FIELDS = (
     "id, class, billing_type, date, quantity, unit, price, amount, tax, currency, project, task, resource, role, "
-    "category, product, description, external_description, contract_id, contract_line_id, entry_id, entry_revision"
+    "category, product, description, external_description, contract_id, contract_line_id, entry_id, entry_revision, "
+    "journal_line_id"
 )
 # Milestones and product lines are open items too, with review lists of their own.
 OPEN = f"""
-select {_FIELDS}, billing_status, claim_id, has_cost_price, changed_by, changed_at from items
+select {_FIELDS}, billing_status, claim_id, has_cost_price, unpriced, changed_by, changed_at from items
 where source = 'backlog'"""
 CLOSED = f"""
-select {_FIELDS}, billing_status, null::uuid, true, posted_by, posted_at from actuals
+select {_FIELDS}, billing_status, null::uuid, true, null, posted_by, posted_at from actuals
 where type = 'unbilled_sales' and reverses is null and billing_status in ('posted', 'canceled')"""
 LIST = """
 select i.*, {reasons} as reasons, coalesce(cl.invoice_id, r.invoice_id) as invoice_id
@@ -92,6 +104,12 @@ async def matching(session: AsyncSession, clock: Clock, source: str, wanted: Ite
     """Ids of open items of a source under a filter, `most` at the most."""
     where, values = conditions(wanted, 4)
     return [row["id"] for row in await fetch(session, MATCHING.format(where=where), clock.now(), source, most, *values)]
+
+
+async def by_id(session: AsyncSession, clock: Clock, item_id: UUID) -> Mapping[str, Any] | None:
+    """One item, open or closed, or None."""
+    sql = LIST.format(reasons=REASONS, source=f"{OPEN} union all {CLOSED}", where="and i.id = $4")
+    return await fetch_one(session, sql, clock.now(), None, 1, item_id)
 
 
 MATCHING = """

@@ -11,7 +11,6 @@ from billing_backlog.backlog.schemas import BulkIn, ItemOut, ItemQuery
 from proforma import pages
 from proforma.auth import ROLES, role
 from proforma.bodies import BulkResult, JobOut, Page
-from proforma.db import fetch
 from proforma.errors import NotFound
 from proforma.http import Ctx, Tx, router
 from proforma.problems import problems
@@ -34,13 +33,10 @@ async def list_items(query: Annotated[ItemQuery, Query()], session: Tx, context:
 @routes.get("/{item_id}", dependencies=[_READERS], responses=problems(404))
 async def show_item(item_id: UUID, session: Tx, context: Ctx) -> ItemOut:
     """One item, open or closed."""
-    sql = queries.LIST.format(
-        reasons=queries.REASONS, source=f"{queries.OPEN} union all {queries.CLOSED}", where="and i.id = $4"
-    )
-    rows = await fetch(session, sql, context.clock.now(), None, 1, item_id)
-    if not rows:
+    row = await queries.by_id(session, context.clock, item_id)
+    if row is None:
         raise NotFound(f"no item {item_id}")
-    return ItemOut.model_validate(dict(rows[0]))
+    return ItemOut.model_validate(dict(row))
 
 
 @routes.post("/mark-ready", dependencies=[_BILLERS], response_model=BulkResult, responses=_BULK)

@@ -13,15 +13,17 @@ from proforma.money import Amount, Price, SignedQuantity
 
 BillingStatus = Literal["unbilled", "ready", "on_invoice", "posted", "canceled", "cost_only"]
 ItemReason = Literal[
-    "not_ready", "no_contract_line", "no_price", "no_cost_price", "future_dated", "before_billing_start",
-    "after_contract_end", "on_invoice", "posted", "canceled",
+    "not_ready", "no_contract_line", "class_not_included", "contract_not_active", "no_price", "no_exchange_rate",
+    "not_chargeable", "no_cost_price", "future_dated", "before_billing_start", "after_contract_end", "on_invoice",
+    "posted", "canceled",
 ]  # fmt: skip
 
 
 class ItemOut(Output):
     """One item: approved work on its way to an invoice. `reasons`: why it is not ready or will not be picked up.
 
-    `no_cost_price` is told but keeps nothing from being billed. `price` and `amount` are null where no rate was found.
+    `no_cost_price` and `not_chargeable` are told but keep nothing from an invoice. `price` and `amount` are null where
+    there is no price.
     """
 
     id: UUID
@@ -48,6 +50,7 @@ class ItemOut(Output):
     contract_line_id: UUID | None
     entry_id: UUID | None
     entry_revision: int | None
+    journal_line_id: UUID | None
     claim_id: UUID | None
     invoice_id: UUID | None
     changed_by: str

@@ -27,7 +27,8 @@ returning id
 """
 STATES = """
 select w.id, true as adds_up, coalesce(i.billing_status, a.billing_status) as billing_status,
-       coalesce(i.amount, a.amount) is null as unpriced, coalesce(cl.invoice_id, r.invoice_id) as invoice_id
+       coalesce(i.amount, a.amount) is null as unpriced, i.unpriced as why_unpriced,
+       coalesce(cl.invoice_id, r.invoice_id) as invoice_id
 from unnest($1::uuid[]) with ordinality w (id, n)
 left join items i on i.id = w.id and i.source = $2
 left join claims cl on cl.id = i.claim_id
@@ -100,7 +101,8 @@ def _refusal(row: Mapping[str, Any], verb: Move) -> Refusal:
     if status == "cost_only":
         return Refusal(id=item_id, reason="no_contract_line", detail="no contract line takes this work")
     if status == verb.from_status and row["unpriced"]:
-        return Refusal(id=item_id, reason="no_price", detail="no rate was found; what has no price cannot become ready")
+        why = row.get("why_unpriced") or "no_price"
+        return Refusal(id=item_id, reason=why, detail="it has no price: what has none cannot become ready")
     if status == verb.from_status and not row["adds_up"]:
         detail = "the milestones of its line must add up to the contracted amount first"
         return Refusal(id=item_id, reason="milestones_do_not_add_up", detail=detail)

@@ -62,6 +62,24 @@ async def test_it_runs_when_its_day_begins_in_the_contracts_zone(
     assert await waiting_turn(runtime) is None
 
 
+async def test_where_clocks_go_back_over_midnight_it_waits_for_the_day_to_come_again(
+    runtime: Runtime, clock: SetClock
+) -> None:
+    """St John's, 7 November 2010: 00:01 was 23:01 of the 6th again. Due at once, it would be asked without end."""
+    day = date(2010, 11, 7)
+    await zone(runtime, "America/St_Johns")
+    await schedule(runtime, day)
+    now = datetime.fromisoformat("2010-11-07T03:00:00Z")
+    clock.set(now)
+    await come(runtime, due(day))
+    again = await waiting_turn(runtime)
+    assert again is not None
+    assert now < again <= now + timedelta(minutes=1)
+    clock.set(datetime.fromisoformat("2010-11-07T03:30:00Z"))
+    await waiting_turn(runtime)
+    assert await statuses(runtime) == {day: "skipped"}
+
+
 async def test_one_whose_row_was_moved_away_meanwhile_does_nothing(runtime: Runtime, clock: SetClock) -> None:
     await schedule(runtime, TOMORROW)
     await come(runtime, due(TOMORROW))

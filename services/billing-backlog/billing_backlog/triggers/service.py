@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from itertools import groupby
 from typing import Any
 from uuid import UUID
@@ -22,6 +22,8 @@ TRIGGERS = Counter("proforma_triggers_total", "Triggers by what they did", ["out
 
 CHANNEL = "waiting_triggers"
 """NOTIFY here wakes the loop that runs waiting triggers."""
+
+_SOONEST = timedelta(minutes=1)
 
 Run = Callable[[AsyncSession, Context, date, Mapping[UUID, Sequence[RunLine]]], Awaitable[Mapping[UUID, RunOutcome]]]
 """Runs the due lines of one date, by contract; billing_backlog.runs in earnest."""
@@ -107,13 +109,16 @@ async def _keep_waiting(
 ) -> None:
     if not ahead:
         return
+    now = context.clock.now()
+    begins = [day_begins(due.run_date, contracts[due.contract_id]["time_zone"]) for due in ahead]
     await execute(
         session,
         queries.WAIT,
         [context.ids() for _ in ahead],
         *_keys(ahead),
-        [day_begins(due.run_date, contracts[due.contract_id]["time_zone"]) for due in ahead],
-        context.clock.now(),
+        # Where clocks go back over midnight a day begins, and is still to come: it must not be due over and over.
+        [at if at > now else now + _SOONEST for at in begins],
+        now,
     )
     await execute(session, f"notify {CHANNEL}")
 

@@ -13,7 +13,7 @@ export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down reset status demo test lint format lock
+.PHONY: help install up down reset status demo test model lint format lock
 
 help: ## what there is
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
@@ -46,6 +46,9 @@ demo: install up ## play the main job on a sample; DATA=csv plays that file
 
 test: install lint ## everything; BACKEND=docker for containers, PYTEST="-k name" for some tests
 	@$(BIN)/pytest -n 2 --dist loadgroup $(PYTEST)
+
+model: install ## random work against the books, a hundred times longer than `make test` plays; RUNS=5000
+	MODEL_RUNS=$(or $(RUNS),20000) $(BIN)/pytest -n 2 tests/model
 
 lint: install ## ruff, mypy, import-linter
 	$(BIN)/ruff check

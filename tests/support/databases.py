@@ -26,13 +26,15 @@ _PASSWORD = "test"
 
 # Most tests leave a few rows in a few tables: deleting them costs a hundredth of another CREATE DATABASE, which copies
 # every file and forces a checkpoint. As a replica no trigger fires, so that the append-only tables let go of theirs.
+_END_OTHERS = """
+select pg_terminate_backend(pid, 10000) from pg_stat_activity
+where datname = current_database() and pid <> pg_backend_pid()
+"""
 _EMPTY = """
 do $$
 declare
   one record;
 begin
-  perform pg_terminate_backend(pid, 10000) from pg_stat_activity
-    where datname = current_database() and pid <> pg_backend_pid();
   set local session_replication_role = replica;
   for one in
     select oid::regclass as name, pg_relation_size(oid) as bytes from pg_class
@@ -73,7 +75,7 @@ def base_of(name: str) -> type[SQLModel]:
 
 
 @dataclass(frozen=True)
-class TestDatabase:
+class LentDatabase:
     """One clone: the service's own login, which owns nothing, and the login that runs migrations."""
 
     name: str
@@ -91,10 +93,10 @@ class Databases:
         self._connection = connection
         self._one_at_a_time = asyncio.Lock()
         self._templates: dict[str, str] = {}
-        self._free: dict[str, list[TestDatabase]] = {}
+        self._free: dict[str, list[LentDatabase]] = {}
         self._spoiled: set[str] = set()
 
-    async def lend(self, service: Service) -> TestDatabase:
+    async def lend(self, service: Service) -> LentDatabase:
         """An empty database with the newest revision of `service`; it is to be given back."""
         async with self._one_at_a_time:
             if service.name not in self._templates:
@@ -110,19 +112,27 @@ class Databases:
             )
         return self._database(name, template)
 
-    async def give_back(self, service: Service, database: TestDatabase) -> None:
+    async def give_back(self, service: Service, database: LentDatabase) -> None:
         """Empties it for the next test; drops one that a test has handled as its superuser, or has closed."""
         if database.name in self._spoiled:
             await self.drop(database.name)
             return
-        inside = await asyncpg.connect(with_database(self._url, database.name))
-        try:
-            await inside.execute(_EMPTY)
-        finally:
-            await inside.close()
+        await self._inside(database, _END_OTHERS, _EMPTY)
         self._free[service.name].append(database)
 
-    async def empty(self, service: Service) -> TestDatabase:
+    async def wipe(self, database: LentDatabase) -> None:
+        """Empties it for whoever has it, who does nothing else meanwhile."""
+        await self._inside(database, _EMPTY)
+
+    async def _inside(self, database: LentDatabase, *statements: str) -> None:
+        connection = await asyncpg.connect(with_database(self._url, database.name))
+        try:
+            for statement in statements:
+                await connection.execute(statement)
+        finally:
+            await connection.close()
+
+    async def empty(self, service: Service) -> LentDatabase:
         """A database that no migration has touched, with the service's two logins."""
         login = f"{self._run}_{service.name}_empty".replace("-", "_")
         async with self._one_at_a_time:
@@ -155,8 +165,8 @@ class Databases:
         self._spoiled.add(name)
         return await asyncpg.connect(with_database(self._url, name))
 
-    def _database(self, name: str, login: str) -> TestDatabase:
-        return TestDatabase(
+    def _database(self, name: str, login: str) -> LentDatabase:
+        return LentDatabase(
             name,
             login,
             with_login(self._url, name, login, _PASSWORD),

@@ -1,0 +1,77 @@
+"""The services and the books beside them, and how what one shows is compared with the other."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from tests.billing_backlog.scene import violations
+from tests.model.books import Books, Figures, Item
+from tests.model.world import SERVICES, World
+from tests.support.rows import rows
+
+HUNDREDTHS = Decimal(100)
+BILLING_TYPES = ("chargeable", "non_chargeable", "complimentary")
+
+
+@dataclass
+class Play:
+    """The services and the books beside them. `entries`: entry → is its approval standing."""
+
+    world: World
+    books: Books
+    contract_id: str
+    line_id: str
+    entries: dict[str, bool]
+
+
+Command = Callable[[Play, int, int], Awaitable[None]]
+
+
+def hundredths(text: str) -> int:
+    return int(Decimal(text) * HUNDREDTHS)
+
+
+def decimal(value: int) -> str:
+    return f"{Decimal(value) / HUNDREDTHS:.2f}"
+
+
+def figures_of(shown: Mapping[str, Any]) -> Figures:
+    """Figures as the API shows them."""
+    price = int(Decimal(shown["price"]) * 10_000)
+    return Figures(hundredths(shown["quantity"]), price, hundredths(shown["amount"]), shown["billing_type"])
+
+
+def pick(some: list[Any], n: int) -> Any:
+    return some[n % len(some)]
+
+
+async def open_items(play: Play) -> dict[str, Item]:
+    """The backlog as it is."""
+    page = await play.world.ok("billing-backlog", "GET", "/v1/backlog?limit=1000", "biller")
+    return {
+        one["id"]: Item(one["entry_id"], figures_of(one), one["billing_status"], one["invoice_id"])
+        for one in page["items"]
+    }
+
+
+async def adopt(play: Play, expected: list[Item]) -> None:
+    """The items that the books expect get the ids that the services gave them; there may be no other new ones."""
+    new = {key: one for key, one in (await open_items(play)).items() if key not in play.books.items}
+    assert sorted(map(str, (one.told() for one in new.values()))) == sorted(map(str, (one.told() for one in expected)))
+    for item in expected:
+        key = next(key for key, one in new.items() if one.told() == item.told())
+        play.books.items[key] = item
+        del new[key]
+
+
+async def nothing_is_wrong(play: Play) -> None:
+    """No law of the ledger is broken, nothing was set aside and nobody waits for anything."""
+    assert await violations(play.world.apis["billing-backlog"].runtime) == []
+    for name in SERVICES:
+        runtime = play.world.apis[name].runtime
+        assert await rows(runtime, "select reason from dead_letters") == []
+        assert await rows(runtime, "select kind, detail from waiting where kind <> 'outbox'") == []
+    numbers = "select number from invoices where number is not null order by number"
+    given_out = [row["number"] for row in await rows(play.world.apis["invoicing"].runtime, numbers)]
+    assert given_out == [f"PF-2026-{n:06}" for n in range(1, len(given_out) + 1)]

@@ -8,22 +8,21 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class Packing:
-    """How many chunks all the invoices of a confirm take, and those of them that have a detail with its rest beside it.
-
-    Such an invoice is cut a detail earlier, so that a rest fits into the chunk of the detail that it is left of.
-    """
+    """How many chunks all the invoices of a confirm take, and whether one of their details was edited or added."""
 
     chunks: int
-    paired: list[UUID]
+    edited: bool
 
 
 def pack(invoices: Iterable[Mapping[str, Any]], edited: Mapping[UUID, Mapping[str, Any]], most: int) -> Packing:
-    """The packing of invoices (`id`, `details`) into chunks of at most `most` details' weight."""
-    chunks, paired = 0, []
+    """The packing of invoices (`id`, `details`) into chunks of at most `most` details' weight.
+
+    An invoice with a detail that has its rest beside it is cut a detail earlier, so that the rest fits into its chunk.
+    """
+    chunks, changed = 0, False
     for invoice in invoices:
         own = edited.get(invoice["id"], {"written_off": 0, "extra": 0})
-        if own["written_off"]:
-            paired.append(invoice["id"])
+        changed = changed or invoice["id"] in edited
         room = max(1, most - 1) if own["written_off"] else most
         chunks += -(-(invoice["details"] + own["extra"]) // room)
-    return Packing(chunks, paired)
+    return Packing(chunks, changed)

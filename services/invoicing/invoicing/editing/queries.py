@@ -14,13 +14,12 @@ from proforma.db import execute, fetch
 FIND = "select * from invoice_details where invoice_id = $1 and id = any($2::uuid[]) order by id"
 LINES = "select contract_line_id, name, billing_method, includes from invoice_lines where invoice_id = $1"
 _NUMBERS = ("quantity", "price", "amount", "tax", "was_quantity", "was_price", "was_amount", "was_tax")
-_TEXTS = tuple(name for name in EDITED if name not in (*_NUMBERS, "date"))
+_SET = ", ".join(f"{name} = e.{name}" for name in EDITED)
+_TEXTS = ", ".join(f"{name} text" for name in EDITED if name not in (*_NUMBERS, "date"))
+_FIGURES = ", ".join(f"{name} numeric" for name in _NUMBERS)
 UPDATE = f"""
-update invoice_details d set {", ".join(f"{name} = e.{name}" for name in EDITED)}
-from json_to_recordset($2::json) e (
-  id uuid, date date,
-  {", ".join(f"{name} numeric" for name in _NUMBERS)}, {", ".join(f"{name} text" for name in _TEXTS)})
-where d.invoice_id = $1 and d.id = e.id
+update invoice_details d set {_SET}
+from json_to_recordset($2::json) e (id uuid, date date, {_FIGURES}, {_TEXTS}) where d.invoice_id = $1 and d.id = e.id
 """
 
 

@@ -154,7 +154,7 @@ def _detail(claim_id: UUID, item: ClaimedItem) -> ConfirmedDetail:
     return ConfirmedDetail.model_validate(
         {
             "detail_id": derived_id("detail", item.id, claim_id), "item_id": item.id, "claim_id": claim_id,
-            "source": "backlog", "class": item.item_class, "contract_line_id": item.contract_line_id,
+            "source": item.source, "class": item.item_class, "contract_line_id": item.contract_line_id,
             "was": figures, "now": figures,
         }
     )  # fmt: skip

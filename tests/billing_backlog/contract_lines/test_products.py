@@ -10,7 +10,8 @@ import pytest
 from billing_backlog.agreed_items import service as agreed_items
 from proforma.runtime import Runtime
 from tests.billing_backlog.masters import Json, Masters, pointers
-from tests.billing_backlog.milestones.standings import ledger_row, put_on_invoice
+from tests.billing_backlog.milestones.standings import billed_and_credited, put_on_invoice
+from tests.billing_backlog.scene import violations
 from tests.support.rows import locks_awaited, rows
 
 URL = "/v1/contract-lines"
@@ -119,12 +120,12 @@ async def test_one_that_is_billed_is_frozen(runtime: Runtime, desk: Masters, sta
 async def test_one_that_was_billed_and_credited_can_be_edited_but_not_deleted(runtime: Runtime, desk: Masters) -> None:
     contract, _ = await desk.active()
     made = await desk.product(contract)
-    billed = await ledger_row(runtime, contract, made)
-    await ledger_row(runtime, contract, made, reverses=billed)
+    await billed_and_credited(runtime, desk, contract, made)
     path = f"{URL}/{made['id']}"
     assert (await desk.patch(path, {"price": "1"})).json()["billing_status"] == "unbilled"
     refused = await desk.delete(path)
     assert (refused.status_code, refused.json()["state"]) == (409, "unbilled")
+    assert await violations(runtime) == []
 
 
 async def test_a_deletion_and_an_invoice_at_once(

@@ -7,7 +7,8 @@ import pytest
 
 from proforma.runtime import Runtime
 from tests.billing_backlog.masters import Json, Masters, pointers
-from tests.billing_backlog.milestones.standings import ledger_row, put_on_invoice
+from tests.billing_backlog.milestones.standings import billed_and_credited, put_on_invoice
+from tests.billing_backlog.scene import violations
 from tests.support.api import Api
 from tests.support.rows import rows
 
@@ -125,17 +126,22 @@ async def test_one_that_is_billed_is_frozen_and_named_with_its_invoice(
     shown = (await desk.biller.get(path)).json()
     assert (shown["billing_status"], shown["invoice_id"], shown["reasons"]) == (status, str(invoice), [status])
     assert (shown["billed"], shown["open"]) == (("1000", "0") if status == "posted" else ("0", "1000"))
+    assert await violations(runtime) == []
 
 
 async def test_one_that_was_credited_is_open_again_and_not_deleted(runtime: Runtime, desk: Masters) -> None:
     contract, _, (made,) = await desk.fixed_price("1000")
-    billed = await ledger_row(runtime, contract, made)
-    await ledger_row(runtime, contract, made, reverses=billed)
+    await billed_and_credited(runtime, desk, contract, made)
     path = f"{URL}/{made['id']}"
     shown = (await desk.biller.get(path)).json()
-    assert (shown["billing_status"], shown["billed"], shown["open"]) == ("unbilled", "0", "1000")
+    assert (shown["billing_status"], shown["billed"], shown["open"], shown["invoice_id"]) == (
+        "unbilled", "0", "1000", None
+    )  # fmt: skip
     assert (await desk.delete(path)).status_code == 409
     assert (await desk.patch(path, {"name": "x"})).status_code == 200
+    assert (await desk.mark("milestones", made))["changed"] == 1
+    assert (await desk.invoice(contract))["claims"][0]["items"] == 1
+    assert await violations(runtime) == []
 
 
 async def test_a_closed_contract_cancels_them_and_keeps_them_as_they_are(desk: Masters) -> None:

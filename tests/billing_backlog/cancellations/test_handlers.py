@@ -11,7 +11,7 @@ from billing_backlog.cancellations.rules import Question
 from billing_backlog.claims import service as claims
 from billing_backlog.entries import service as entries
 from billing_backlog.worker import HANDLERS
-from proforma.db import execute
+from proforma.db import execute, lock_keys
 from proforma.events.time_expense import CancellationsRequested
 from proforma.runtime import Runtime
 from tests.billing_backlog.cancellations.questions import answered, answers, ask, asked, outcomes, request_id
@@ -153,6 +153,16 @@ async def test_a_claim_that_holds_the_contract_is_seen(runtime: Runtime) -> None
     assert await outcomes(runtime) == ["refused"]
     assert [item["billing_status"] for item in await items(runtime)] == ["on_invoice"]
     assert await violations(runtime) == []
+
+
+async def test_it_waits_for_whoever_changes_the_lines_of_its_project(runtime: Runtime) -> None:
+    await approve(runtime, entry(1))
+    async with runtime.database.transaction() as session:
+        await lock_keys(session, "project", [PROJECT])
+        waiting = asyncio.create_task(cancel(runtime, question()))
+        await locks_awaited(runtime)
+    await waiting
+    assert await outcomes(runtime) == ["reversed"]
 
 
 async def test_a_claim_behind_a_cancellation_finds_nothing(runtime: Runtime) -> None:

@@ -7,8 +7,9 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from billing_backlog.backlog.schemas import ItemFilter
+from billing_backlog.schedule_rows.queries import MISSING_FOR_WORK
 from proforma.clock import Clock
-from proforma.db import fetch, fetch_one
+from proforma.db import execute, fetch, fetch_one
 
 # A line of the item's project, task and day; whether it takes the class is said beside it.
 _LINE = """select from contract_lines t join contracts tc on tc.id = t.contract_id
@@ -31,6 +32,7 @@ REASONS = f"""array_remove(array[
   case when i.billing_status in ('unbilled', 'ready') and i.date < l.billing_start then 'before_billing_start' end,
   case when i.billing_status in ('unbilled', 'ready') and i.date > c.end_date then 'after_contract_end' end,
   case when i.billing_status in ('unbilled', 'ready') and i.billing_type = 'non_chargeable' then 'not_chargeable' end,
+  case when {MISSING_FOR_WORK} then 'schedule_missing' end,
   case when not i.has_cost_price and i.billing_status not in ('posted', 'canceled') then 'no_cost_price' end
 ], null)"""
 
@@ -124,3 +126,9 @@ from items i left join contracts c on c.id = i.contract_id
 left join contract_lines l on l.id = i.contract_line_id
 where $1::timestamptz is not null and i.source = $3 {where}
 """
+
+
+async def fix_targets(session: AsyncSession, clock: Clock, job_id: UUID, source: str, wanted: ItemFilter) -> int:
+    """Fixes a job's targets, the open items of a source under a filter, contract by contract; returns how many."""
+    where, values = conditions(wanted, 4)
+    return await execute(session, TARGETS.format(where=where), clock.now(), job_id, source, *values)

@@ -14,15 +14,16 @@ from proforma.money import Amount, Price, SignedQuantity
 BillingStatus = Literal["unbilled", "ready", "on_invoice", "posted", "canceled", "cost_only"]
 ItemReason = Literal[
     "not_ready", "no_contract_line", "class_not_included", "contract_not_active", "no_price", "no_exchange_rate",
-    "not_chargeable", "no_cost_price", "future_dated", "before_billing_start", "after_contract_end", "on_invoice",
-    "posted", "canceled",
+    "not_chargeable", "no_cost_price", "future_dated", "before_billing_start", "after_contract_end",
+    "schedule_missing", "on_invoice", "posted", "canceled",
 ]  # fmt: skip
 
 
 class ItemOut(Output):
     """One item: approved work on its way to an invoice. `reasons`: why it is not ready or will not be picked up.
 
-    `no_cost_price` and `not_chargeable` are told but keep nothing from an invoice. `price` and `amount` are null where
+    `no_cost_price` and `not_chargeable` are told but keep nothing from an invoice; with `schedule_missing` no scheduled
+    run will take it, a manual one does. `price` and `amount` are null where
     there is no price.
     """
 

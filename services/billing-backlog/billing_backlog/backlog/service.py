@@ -14,7 +14,7 @@ from billing_backlog.contracts.queries import lock_contracts
 from proforma import jobs
 from proforma.bodies import BulkResult, JobOut, Refusal
 from proforma.context import Context
-from proforma.db import execute, fetch
+from proforma.db import fetch
 from proforma.jobs import Job, JobProblem, Step
 
 CONTRACTS = "select distinct contract_id from items where id = any($1::uuid[]) and contract_id is not null"
@@ -137,9 +137,7 @@ class MoveJob:
         body = BulkIn.model_validate({"filter": job.params["filter"]})
         if body.filter is None:  # pragma: no cover - the schema wants one of both
             raise ValueError("no filter")
-        where, values = queries.conditions(body.filter, 4)
-        sql = queries.TARGETS.format(where=where)
-        return await execute(session, sql, context.clock.now(), job.id, self._verb.source, *values)
+        return await queries.fix_targets(session, context.clock, job.id, self._verb.source, body.filter)
 
     async def step(self, session: AsyncSession, context: Context, job: Job) -> Step:
         at = job.state.get("at", 0)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from billing_backlog.backlog.queries import TARGETS, conditions, matching
+from billing_backlog.backlog.queries import fix_targets, matching
 from billing_backlog.backlog.service import NEXT_TARGETS
 from billing_backlog.billing_types import queries
 from billing_backlog.billing_types.rules import refusal, tax_of
@@ -92,8 +92,7 @@ class SetBillingTypeJob:
         body = SetBillingTypeIn.model_validate(job.params)
         if body.filter is None:  # pragma: no cover - only a filter makes a job
             raise ValueError("no filter")
-        where, values = conditions(body.filter, 4)
-        return await execute(session, TARGETS.format(where=where), context.clock.now(), job.id, SOURCE, *values)
+        return await fix_targets(session, context.clock, job.id, SOURCE, body.filter)
 
     async def step(self, session: AsyncSession, context: Context, job: Job) -> Step:
         counts = {name: job.state.get(name, 0) for name in ("changed", "unchanged")}

@@ -14,7 +14,8 @@ select currency from actuals a where entry_id = $1 and type = 'cost' and reverse
 """
 REVERSAL = """
 select r.id as actual_id, r.cause, r.posted_by as by, r.posted_at as at,
-       (select n.id from actuals n where (n.entry_id = r.entry_id or n.journal_line_id = r.journal_line_id) and n.replaces = $1
+       (select n.id from actuals n
+        where (n.entry_id = r.entry_id or n.journal_line_id = r.journal_line_id) and n.replaces = $1
           and n.type = 'unbilled_sales' order by n.id limit 1) as replaced_by
 from actuals r where r.reverses = $1
 """

@@ -56,6 +56,7 @@ _FIXED: dict[str, str] = {
     "future_dated": "Its day is still to come; a run takes it from that day on",
     "before_billing_start": "It is dated before the line's billing start",
     "after_contract_end": "It is dated after the contract's end",
+    "schedule_missing": "No run that is planned will take it; a manual one does",
     "on_invoice": "It is on an invoice that is not confirmed yet",
     "posted": "It is billed",
     "canceled": "It was reversed and will not be billed under this id",
@@ -80,6 +81,8 @@ def turn(status: str, reasons: Sequence[str]) -> tuple[Turn, str]:
     first = next((reason for reason in _BILLER if reason in reasons), None)
     if first is not None:
         return "biller", _TO_DO[first]
+    if "schedule_missing" in reasons:
+        return "biller", "create the invoice, or give the line a schedule"
     return "run", "the next run whose cut-off reaches its day takes it"
 
 

@@ -12,14 +12,17 @@ from proforma.events.time_expense import BillingType
 from proforma.money import Amount, Price, SignedQuantity
 
 ActualType = Literal["cost", "unbilled_sales", "billed_sales"]
-Cause = Literal["approve", "confirm", "close"]
+Cause = Literal[
+    "approve", "cancel", "confirm", "correct", "re-evaluate", "re-price", "set-billing-type", "journal", "close"
+]
 
 
 class ActualOut(Output):
     """One ledger row; nothing of it ever changes but `billing_status` and `adjustment`.
 
     A reversal has the quantity negated and names its original in `reverses`; a billed row names the unbilled one that
-    it replaces. `rate_id`: the rate that priced it; price and amount are null where none was found.
+    it replaces. `rate_id` and `exchange_rate_id`: what priced it; price and amount are null where there is no price.
+    `item_id`: the milestone or product line that a row without an entry bills.
     """
 
     id: UUID
@@ -38,6 +41,7 @@ class ActualOut(Output):
     tax: Amount | None
     currency: str | None
     rate_id: UUID | None
+    exchange_rate_id: UUID | None
     project: str | None
     task: str | None
     resource: str | None
@@ -50,6 +54,8 @@ class ActualOut(Output):
     contract_line_id: UUID | None
     entry_id: UUID | None
     entry_revision: int | None
+    journal_line_id: UUID | None
+    item_id: UUID | None
     invoice_id: UUID | None
     invoice_detail_id: UUID | None
     reverses: UUID | None
@@ -69,6 +75,8 @@ class ActualQuery(Input):
     contract_line_id: UUID | None = None
     project: Code | None = None
     entry_id: UUID | None = None
+    journal_line_id: UUID | None = None
+    item_id: UUID | None = None
     invoice_id: UUID | None = None
     invoice_detail_id: UUID | None = None
     reverses: UUID | None = None
@@ -79,18 +87,22 @@ class ActualQuery(Input):
 
 
 class LineageOut(Output):
-    """Everything that is tied to a row, oldest first: its entry's rows, reversals, billed rows, and the invoice."""
+    """Everything that is tied to a row, oldest first: rows of its source (entry, journal line, milestone or product
+    line) with every reversal and replacement, billed rows, and the invoices. 1,000 rows at most."""
 
     actual_id: UUID
     entry_id: UUID | None
+    journal_line_id: UUID | None
+    item_id: UUID | None
     invoice_ids: list[UUID]
     actuals: list[ActualOut]
 
 
 class Figures(Output):
-    """Sums of one contract line, or of all. Amounts are chargeable only, cost apart; quantities are hours.
+    """Sums of one contract line, or of all. Amounts are chargeable only, cost apart.
 
-    `remaining` is the contract value less what is billed; both are null on time and material, which has no ceiling.
+    `contract_value`: what a fixed-price line was contracted for, or what a product line costs; `remaining` is that less
+    what is billed. Both are null on time and material, which has no ceiling; in all they are those of the other lines.
     """
 
     contract_value: Amount | None

@@ -13,7 +13,7 @@ export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down reset status demo test model lint format lock
+.PHONY: help install up down reset status demo bench test model lint format lock
 
 help: ## what there is
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
@@ -43,6 +43,9 @@ status: install ## what runs, and the memory it takes
 
 demo: install up ## play the main job on a sample; DATA=csv plays that file
 	@PYTHONPATH=deploy:. $(BIN)/python -m examples.demo $(if $(DATA),--data "$(DATA)")
+
+bench: install ## hot paths beside the least that the database itself needs: bench/README.md; LINES=10000
+	@PYTHONPATH=deploy:. $(BIN)/python -m bench.scheduler_day $(if $(LINES),--lines $(LINES))
 
 test: install lint ## everything; BACKEND=docker for containers, PYTEST="-k name" for some tests
 	@$(BIN)/pytest -n 2 --dist loadgroup $(PYTEST)

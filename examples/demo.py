@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from examples import player, report, setup, story
+from examples import mixed, player, report, setup, story
 from examples.check import compare, judge, misplaced
 from examples.client import STACK_FILE, DemoError, Progress, Stack
 from examples.plan import Plan, csv_plan, sample_plan
@@ -41,8 +41,8 @@ class Steps:
         return result
 
 
-def play(stack: Stack, plan: Plan, steps: Steps) -> report.Played:
-    """The main job, step by step."""
+def play(stack: Stack, plan: Plan, steps: Steps, number: int | None = None) -> report.Played:
+    """The main job, step by step; with the `number` of the play the second act too, on a contract of its own."""
     show = steps.progress.show
     terms = steps.run(lambda: setup.make_terms(stack, plan), lambda made: _made(plan, made))
     rows, problems = steps.run(
@@ -63,6 +63,9 @@ def play(stack: Stack, plan: Plan, steps: Steps) -> report.Played:
     runs = _draft(stack, plan, terms, steps)
     removed, invoices = _approve(stack, terms, steps)
     summaries = player.summaries(stack, terms.contracts.values(), invoices)
+    act = None
+    if number is not None:
+        act = steps.run(lambda: mixed.play(stack, number), _mixed)
     ledger = steps.run(
         lambda: player.check_ledger(stack, show),
         lambda result: f"{result['checked']:,} ledger rows checked, {len(result['violations'])} violations",
@@ -72,8 +75,14 @@ def play(stack: Stack, plan: Plan, steps: Steps) -> report.Played:
     _hold(compare(invoices, counted, names, setup.scheduled(plan)))
     return report.Played(
         plan=plan, problems=problems, judged=judged, items=items, ready=ready, runs=runs, removed=removed,
-        invoices=invoices, summaries=summaries, ledger=ledger,
+        invoices=invoices, summaries=summaries, ledger=ledger, mixed=act,
     )  # fmt: skip
+
+
+def _mixed(act: mixed.Act) -> str:
+    return (
+        f"expense, material, milestone and product on {act.invoice['number']}; corrected by {act.corrective['number']}"
+    )
 
 
 def _approve(
@@ -149,7 +158,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(story.heading(f"Proforma plays {plan.title} (play {number} on this stack)"))
             for remark in plan.remarks:
                 print(f"  {remark}")
-            played = play(stack, plan, Steps())
+            played = play(stack, plan, Steps(), None if given.data else number)
             if played.problems and not given.data:
                 raise DemoError(f"the import refused rows of the sample: {played.problems[0]}")
             report.tell(stack, played)

@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from examples import story
+from examples import mixed, story
 from examples.check import Judged, total
 from examples.client import Stack
+from examples.mixed import Act
 from examples.plan import Plan
 
 MANY = 30
@@ -27,6 +28,7 @@ class Played:
     invoices: Sequence[dict[str, Any]]
     summaries: Sequence[dict[str, Any]]
     ledger: Mapping[str, Any]
+    mixed: Act | None = None
 
 
 def tell(stack: Stack, played: Played) -> None:
@@ -50,6 +52,12 @@ def tell(stack: Stack, played: Played) -> None:
     lines = stack.invoicing.pages(f"{path}/lines")
     print(story.invoice_text(chosen, lines, stack.invoicing.pages(f"{path}/details")))
     print(f"\n  As the customer sees it: GET {stack.invoicing.url}{path} with Accept: text/html")
+
+    if played.mixed is not None:
+        print(story.heading("Not only hours: an invoice and its correction"))
+        print(story.table(mixed.told(played.mixed), "<>>>"))
+        back = played.mixed.returned
+        print(f"\n  {back['quantity']} {back['unit']} of cable came back to the backlog, not ready: {back['amount']}.")
 
     print(story.heading("What was left out, and why"))
     print(story.reasons_text(*_left_out(stack, played)))

@@ -11,6 +11,8 @@ WIDTH = 96
 REASONS = {
     "no_price": "no rate for the role",
     "no_contract_line": "on no contract line: cost only",
+    "class_not_included": "its line does not include the class",
+    "no_exchange_rate": "no exchange rate on its day",
     "future_dated": "its day has not come",
     "after_cut_off": "for the next run",
     "not_ready": "nobody has marked it ready",

@@ -182,7 +182,8 @@ class Kafka:
 
     def _format(self) -> None:
         """Prepare the data folder. `--ignore-formatted`: a hard stop in the middle is made good by the next start."""
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        # Kafka's own form of an id; one that began with a dash would be read as an option.
+        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "_")
         options = ["--ignore-formatted", "-t", cluster, "-c", str(self._properties)]
         made = subprocess.run(
             [*java(), "kafka.tools.StorageTool", "format", *options],

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -89,6 +90,7 @@ async def test_the_demo_plays_the_sample_and_then_a_csv_twice(
         assert (code, err) == (0, "")
         for told in ("play 1", "40 people", "7 invoices against the CSV", "0 violations", "no_price", "/docs"):
             assert told in out
+        assert re.search(r"Total PF-\d{4}-000008 +9,191\.95\n +Corrected by PF-\d{4}-000009 +-45\.00", out)
 
         code, out, err = await play("--data", str(sheet))
         assert (code, err) == (0, "")

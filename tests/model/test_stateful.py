@@ -72,7 +72,6 @@ async def test_the_services_and_the_books_agree(firms: Firms, half: int, steps: 
     for name, n, m in steps:
         await COMMANDS[name](play, n, m)
         await agree(play)
-    event(
-        f"{sum(one.kind == 'corrective' and one.status == 'confirmed' for one in play.books.invoices.values())} corrected"
-    )
+    bills = play.books.invoices.values()
+    event(f"{sum(one.kind == 'corrective' and one.status == 'confirmed' for one in bills)} corrected")
     await nothing_is_wrong(play)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.flows.firm import BILLED, CHARGEABLE, COST, FREE, UNBILLED, Firm, item, numbers, rows
+from tests.flows.firm import BILLED, CHARGEABLE, COST, DAY, FREE, UNBILLED, Firm, item, numbers, rows
 
 IN_FULL = rows((COST, CHARGEABLE, 8, 800), (UNBILLED, CHARGEABLE, 8, 1600), (UNBILLED, CHARGEABLE, -8, -1600),
                (BILLED, CHARGEABLE, 8, 1600))  # fmt: skip
@@ -140,6 +140,39 @@ async def test_a_correction_is_corrected(firm: Firm) -> None:
     )
     summary = (await firm.backlog("GET", f"/v1/contracts/{firm.contract_id}/summary"))["total"]
     assert numbers(summary, "billed") == [1000]
+    await firm.is_sound()
+
+
+async def test_agreed_sums_and_hand_added_details_are_credited(firm: Firm) -> None:
+    """Design §4: of a milestone or product line what is credited comes back, of a detail added by hand nothing."""
+    await firm.mark_ready(firm.milestones["concept"], of="milestones")
+    await firm.mark_ready(firm.lines["routers"], of="product-backlog")
+    draft = await firm.drafted()
+    fee = {"class": "fee", "contract_line_id": firm.lines["work"], "date": DAY, "quantity": "1", "price": "300"}
+    await firm.invoicing("POST", f"/v1/invoices/{draft['id']}/details", fee, "biller")
+    original = await firm.confirm(draft["id"])
+    assert original["total"] == "5800.00"
+    corrective = await _corrective(firm, original["id"])
+    details = await firm.details(corrective["id"])
+    await firm.edit(corrective["id"], item(details, of="milestone")["id"], amount="3000.00")
+    await firm.edit(corrective["id"], item(details, of="fee")["id"], quantity="1", price="100")
+    assert (await firm.confirm(corrective["id"]))["total"] == "-2700.00"
+    assert await firm.ledger(invoice_id=corrective["id"]) == rows(
+        (BILLED, CHARGEABLE, -1, -5000), (BILLED, CHARGEABLE, 1, 3000), (BILLED, CHARGEABLE, -10, -500),
+        (BILLED, CHARGEABLE, -1, -300), (BILLED, CHARGEABLE, 1, 100),
+    )  # fmt: skip
+    assert await firm.items(contract_id=firm.contract_id) == [], "a fee that nobody approved has no way back"
+    milestones = await firm.product.all("billing-backlog", "/v1/milestones", contract_line_id=firm.lines["fixed"])
+    assert sorted((one["billing_status"], *numbers(one, "amount", "billed", "open")) for one in milestones) == [
+        ("posted", 3000, 3000, 0), ("unbilled", 2000, 0, 2000), ("unbilled", 12000, 0, 12000)
+    ]  # fmt: skip
+    rest = item(milestones, amount="2000.00")["id"]
+    assert (await firm.mark_ready(rest, of="milestones"))["changed"] == 1
+    assert (await firm.mark_ready(firm.lines["routers"], of="product-backlog"))["changed"] == 1
+    again = await firm.confirm((await firm.drafted())["id"])
+    assert (again["details"], again["total"]) == (2, "2500.00")
+    summary = (await firm.backlog("GET", f"/v1/contracts/{firm.contract_id}/summary"))["total"]
+    assert numbers(summary, "billed", "unbilled", "contract_value", "remaining") == [5600, 12000, 17500, 12000]
     await firm.is_sound()
 
 

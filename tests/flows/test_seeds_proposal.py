@@ -16,8 +16,8 @@ async def test_s_22_the_invoice_is_a_proposal(firm: Firm, broker: Broker) -> Non
     """S-22: "PSA/Core invoice is a proposal: no tax, no currency conversion, … finance system makes the … document".
 
     The invoice itself converts nothing: an expense in another currency is converted once, by the rate of its day, when
-    it is approved. 3 × 120.50 USD on 28 February at 0.92345 and 10 % are 122.4032975, so 122.4033 each, 367.21 together;
-    rounded after each step, or at the rate of March, they would be 367.22 or 377.77.
+    it is approved. 3 × 120.50 USD on 28 February at 0.92345 and 10 % are 122.4032975, so 122.4033 each and 367.21
+    together; rounded after each step, or at the rate of March, they would be 367.22 or 377.77.
     """
     await _rate(firm, "USD", "2026-02-01", "0.92345")
     await _rate(firm, "USD", "2026-03-01", "0.95")

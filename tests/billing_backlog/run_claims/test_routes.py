@@ -117,13 +117,17 @@ async def test_chosen_items_join_whatever_the_cut_off_but_not_from_the_future(ru
     product = await desk.product(contract)
     await desk.mark("product-backlog", product)
     _, late, other, future = (item["id"] for item in await items(runtime) if item["source"] == "backlog")
-    chosen = [str(late), str(future), product["id"], str(uuid4())]
+    new_line = await desk.line(contract, project="Q")
+    await ready(runtime, 5, 6, project="Q")
+    of_new = next(item["id"] for item in await items(runtime) if item["project"] == "Q")
+    chosen = [str(late), str(future), str(of_new), product["id"], str(uuid4())]
     told = (await call(desk, first.id, "claim", '"1"', item_ids=chosen)).json()
-    assert [one["items"] for one in told["claims"]] == [1, 2]
+    assert [one["items"] for one in told["claims"]] == [1, 3]
     lines = {one["contract_line_id"]: one for one in told["lines"]}
     assert (lines[str(LINE)]["items"], lines[str(LINE)]["cut_off"]) == (2, "2026-02-10")
     assert lines[str(LINE)]["left_out"] == {"after_cut_off": 1, "future_dated": 1}
-    assert (lines[product["id"]]["items"], lines[product["id"]]["cut_off"]) == (1, None)
+    for line in (product, new_line):
+        assert (lines[line["id"]]["items"], lines[line["id"]]["cut_off"]) == (1, None)
     # Neither the cut-off nor the lines of the run have grown: a refresh finds nothing more.
     assert len((await call(desk, first.id, "refresh")).json()["claims"]) == 2
     left = (await desk.biller.get(f"{URL}/{first.id}/left-out")).json()["items"]

@@ -14,6 +14,9 @@ from billing_backlog.contract_lines.schemas import (
     ContractLineOut,
     ContractLinePatch,
 )
+from billing_backlog.reevaluation.routes import PREVIEW, answer, follow
+from billing_backlog.reevaluation.schemas import Preview, PreviewOut
+from billing_backlog.reevaluation.service import preview_of
 from proforma import pages
 from proforma.auth import ROLES, role
 from proforma.bodies import Items, OneOrMany, Page, by_pointer
@@ -22,20 +25,30 @@ from proforma.problems import problems
 
 READ = role(*ROLES)
 WRITE = role("biller", "manager")
+# What no approval looks at.
+NAMES_ONLY = {"name", "external_id"}
 
 routes = router("/v1/contract-lines", "contract lines")
 
 
-@routes.post("", status_code=201, dependencies=[WRITE], responses=problems(409, 413))
+@routes.post("", status_code=201, dependencies=[WRITE], responses={**PREVIEW, **problems(409, 413)})
 async def create_contract_line(
-    body: OneOrMany[ContractLineIn], session: Tx, context: Ctx, response: Response
-) -> ContractLineOut | Items[ContractLineOut]:
+    body: OneOrMany[ContractLineIn], session: Tx, context: Ctx, response: Response, preview: Preview = False
+) -> ContractLineOut | Items[ContractLineOut] | PreviewOut:
     """Makes one line, or an array of them: all or nothing.
 
     On an active contract it takes effect at once: refused when it would take work that lies on another line. A
-    product line stands in the product backlog from now on, under the line's id.
+    product line stands in the product backlog from now on, under the line's id. Work that is approved already follows
+    as a job, to which `Link` leads; `preview` shows what that would do.
     """
-    rows = await service.create_lines(session, context, by_pointer(body))
+    sent: dict[str, ContractLineIn] = by_pointer(body)
+    contract_ids = {one.contract_id for one in sent.values()}
+    created = service.create_lines(session, context, sent)
+    if preview:
+        response.status_code = 200
+        return await preview_of(session, contract_ids, created)
+    rows = await created
+    await follow(session, context, contract_ids, response)
     made = [_out(row) for row in await queries.shown(session, [row.id for row in rows])]
     if isinstance(body, list):
         return Items(items=made)
@@ -58,23 +71,50 @@ async def show_contract_line(contract_line_id: UUID, session: Tx, response: Resp
     return await _one(session, contract_line_id, response)
 
 
-@routes.patch("/{contract_line_id}", dependencies=[WRITE], responses=problems(404, 409, 412, 413, 428))
+@routes.patch("/{contract_line_id}", dependencies=[WRITE], responses={**PREVIEW, **problems(404, 409, 412, 413, 428)})
 async def change_contract_line(
-    *, contract_line_id: UUID, body: ContractLinePatch, expected: IfMatch, session: Tx, context: Ctx, response: Response
-) -> ContractLineOut:
-    """Edits a line of a draft or active contract. Approvals from now on follow it; what is posted stays.
+    *,
+    contract_line_id: UUID,
+    body: ContractLinePatch,
+    expected: IfMatch,
+    session: Tx,
+    context: Ctx,
+    response: Response,
+    preview: Preview = False,
+) -> ContractLineOut | PreviewOut:
+    """Edits a line of a draft or active contract. Approvals from now on follow it, and approved work as a job, to which
+    `Link` leads, as far as no invoice has it; `preview` shows what that would do.
 
     A product line that is on an invoice or posted is refused, with the invoice.
     """
-    await service.change_line(session, context, contract_line_id, expected, body)
+    contract_id = (await queries.get_line(session, contract_line_id)).contract_id
+    changed = service.change_line(session, context, contract_line_id, expected, body)
+    if preview:
+        return await preview_of(session, [contract_id], changed)
+    await changed
+    if body.model_fields_set - NAMES_ONLY:
+        await follow(session, context, [contract_id], response)
     return await _one(session, contract_line_id, response)
 
 
-@routes.delete("/{contract_line_id}", status_code=204, dependencies=[WRITE], responses=problems(404, 409, 412, 428))
-async def delete_contract_line(contract_line_id: UUID, expected: IfMatch, session: Tx, context: Ctx) -> Response:
+@routes.delete(
+    "/{contract_line_id}",
+    status_code=204,
+    dependencies=[WRITE],
+    responses={**PREVIEW, **problems(404, 409, 412, 428)},
+)
+async def delete_contract_line(
+    contract_line_id: UUID, expected: IfMatch, session: Tx, context: Ctx, preview: Preview = False
+) -> Response:
     """Deletes a line that no work is on, with its milestones as long as they are unbilled."""
-    await service.delete_line(session, context, contract_line_id, expected)
-    return Response(status_code=204)
+    contract_id = (await queries.get_line(session, contract_line_id)).contract_id
+    deleted = service.delete_line(session, context, contract_line_id, expected)
+    if preview:
+        return answer(await preview_of(session, [contract_id], deleted))
+    await deleted
+    response = Response(status_code=204)
+    await follow(session, context, [contract_id], response)
+    return response
 
 
 async def _one(session: AsyncSession, line_id: UUID, response: Response) -> ContractLineOut:

@@ -1,15 +1,18 @@
 """`re-evaluate` on contracts."""
 
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
 from fastapi import Response
 from fastapi.responses import JSONResponse
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from billing_backlog.reevaluation import service
 from billing_backlog.reevaluation.schemas import Preview, PreviewOut, ReevaluateIn
 from proforma.auth import role
 from proforma.bodies import JobOut
+from proforma.context import Context
 from proforma.http import Ctx, Tx, router
 from proforma.problems import problems
 
@@ -55,3 +58,10 @@ def answer(made: JobOut | PreviewOut) -> Response:
     if isinstance(made, PreviewOut):
         return JSONResponse(made.model_dump(mode="json"))
     return JSONResponse(made.model_dump(mode="json"), 202, {"Location": f"/v1/jobs/{made.id}"})
+
+
+async def follow(session: AsyncSession, context: Context, contract_ids: Collection[UUID], response: Response) -> None:
+    """Starts what an edit of these contracts' terms makes necessary; the answer's `Link` leads to the job."""
+    job = await service.start_for(session, context, contract_ids)
+    if job is not None:
+        response.headers["Link"] = f'</v1/jobs/{job.id}>; rel="monitor"'

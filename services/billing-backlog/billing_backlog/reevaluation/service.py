@@ -1,7 +1,7 @@
 """Moving approved work to where lines and rates now put it, as far as no invoice has it."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -76,6 +76,15 @@ async def reevaluate_many(session: AsyncSession, context: Context, body: Reevalu
 async def preview(session: AsyncSession, contract_ids: Collection[UUID]) -> PreviewOut:
     """What re-evaluating these contracts would do, as everything stands in this transaction; nothing is kept."""
     return await _preview(session, ReevaluateIn(ids=sorted(contract_ids)))
+
+
+async def preview_of(session: AsyncSession, contract_ids: Collection[UUID], edit: Awaitable[object]) -> PreviewOut:
+    """The same as if `edit` had been made: it is made, looked at and undone. Raises what the edit raises."""
+    savepoint = await session.begin_nested()
+    await edit
+    found = await preview(session, contract_ids)
+    await savepoint.rollback()
+    return found
 
 
 async def preview_one(session: AsyncSession, contract_id: UUID) -> PreviewOut:

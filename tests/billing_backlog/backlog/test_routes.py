@@ -34,10 +34,10 @@ async def test_each_item_says_why_it_waits(backlog: Api) -> None:
     )  # fmt: skip
     reasons = {(one["project"], one["role"], one["date"]): one["reasons"] for one in await listed(backlog)}
     assert reasons == {
-        (PROJECT, "dev", "2026-02-02"): ["not_ready"],
-        (PROJECT, "poet", "2026-02-02"): ["no_price", "not_ready", "no_cost_price"],
+        (PROJECT, "dev", "2026-02-02"): ["not_ready", "schedule_missing"],
+        (PROJECT, "poet", "2026-02-02"): ["no_price", "not_ready", "schedule_missing", "no_cost_price"],
         ("X", "dev", "2026-02-02"): ["no_contract_line"],
-        (PROJECT, "dev", "2099-01-01"): ["not_ready", "future_dated"],
+        (PROJECT, "dev", "2099-01-01"): ["not_ready", "future_dated", "schedule_missing"],
     }
 
 

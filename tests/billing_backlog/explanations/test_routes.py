@@ -92,7 +92,7 @@ async def test_without_a_price_the_lists_that_were_searched_are_named(backlog: A
     await change(backlog.runtime, "update price_lists set valid_to = '2026-01-31' where id = $1", SALES)
     await approve(backlog.runtime, entry(1))
     found = await only(backlog)
-    assert reasons(found) == ["no_price", "not_ready"]
+    assert reasons(found) == ["no_price", "not_ready", "schedule_missing"]
     (searched,) = found["price"]["lists"]
     assert (searched["price_list_id"], searched["holds"], searched["rate_id"]) == (str(SALES), False, None)
     assert (found["price"]["key"], found["price"]["unit"]) == ("dev", "hour")
@@ -103,7 +103,7 @@ async def test_without_an_exchange_rate_the_pair_and_day_are_named(backlog: Api)
     rate_id = await rate(backlog.runtime, "expense", percent="10")
     await approve(backlog.runtime, entry(1, **EXPENSE))
     found = await only(backlog)
-    assert reasons(found) == ["no_exchange_rate", "not_ready"]
+    assert reasons(found) == ["no_exchange_rate", "not_ready", "schedule_missing"]
     assert found["price"]["lists"][0]["rate_id"] == str(rate_id)
     assert found["price"]["exchange"] == {
         "from": "USD", "to": "EUR", "date": "2026-02-02", "exchange_rate_id": None, "rate": None,
@@ -117,7 +117,8 @@ async def test_without_an_exchange_rate_the_pair_and_day_are_named(backlog: Api)
 async def test_what_nobody_pays_says_so_and_is_billed_all_the_same(backlog: Api) -> None:
     await ready(backlog.runtime, 1, billing_type="non_chargeable")
     found = await only(backlog)
-    assert (reasons(found), found["turn"], found["price"]["exchange"]) == (["not_chargeable"], "run", None)
+    assert (reasons(found), found["turn"]) == (["not_chargeable", "schedule_missing"], "biller")
+    assert found["price"]["exchange"] is None
     assert (await run(backlog.runtime)).status == "claimed"
 
 
@@ -153,7 +154,7 @@ async def test_a_journal_line_has_its_own_price(backlog: Api) -> None:
     body = {"contract_line_id": str(LINE), "class": "fee", "date": "2026-02-02", "quantity": "1", "price": "300"}
     await backlog.as_("biller").post("/v1/journal-lines", json=body)
     found = await only(backlog)
-    assert (reasons(found), found["price"], found["contract_id"]) == (["not_ready"], None, str(CONTRACT))
+    assert (reasons(found)[0], found["price"], found["contract_id"]) == ("not_ready", None, str(CONTRACT))
 
 
 async def test_unknown_items_and_roles(backlog: Api) -> None:

@@ -39,6 +39,7 @@ def test_work_without_a_task_is_not_among_any() -> None:
         ("unbilled", ["not_ready"], "biller"),
         ("unbilled", ["no_price", "not_ready"], "biller"),
         ("ready", [], "run"),
+        ("ready", ["schedule_missing"], "biller"),
         ("ready", ["future_dated", "not_chargeable", "no_cost_price"], "run"),
         ("on_invoice", ["on_invoice"], "manager"),
         ("cost_only", ["no_contract_line"], "biller"),

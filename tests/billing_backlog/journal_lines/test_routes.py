@@ -61,7 +61,7 @@ async def test_a_fee_is_unbilled_sales_and_an_item_under_its_own_id(backlog: Api
     assert (item["billing_status"], item["class"], item["tax"], item["has_cost_price"]) == ("unbilled", "fee", 19, True)
     assert await shown(backlog) == [("unbilled_sales", "fee", "chargeable", 3, 100, "unbilled", "journal")]
     listed = (await backlog.as_("biller").get("/v1/backlog")).json()["items"]
-    assert [one["reasons"] for one in listed] == [["not_ready"]]
+    assert [one["reasons"] for one in listed] == [["not_ready", "schedule_missing"]]
     assert await violations(backlog.runtime) == []
 
 

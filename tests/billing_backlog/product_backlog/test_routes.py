@@ -60,7 +60,8 @@ async def test_open_ones_are_listed_with_their_reasons(runtime: Runtime, desk: M
     await put_on_invoice(runtime, desk, contract, four, posted=True)
     shown = (await desk.biller.get(URL)).json()["items"]
     assert [(item["id"], item["reasons"]) for item in shown] == [
-        (one["id"], ["not_ready"]), (two["id"], []), (three["id"], ["not_ready", "contract_not_active"])
+        (one["id"], ["not_ready", "schedule_missing"]), (two["id"], ["schedule_missing"]),
+        (three["id"], ["not_ready", "contract_not_active"])
     ]  # fmt: skip
     first = shown[0]
     wanted = {"class": "product", "name": "Routers", "product": "R9", "quantity": "10", "unit": "each",

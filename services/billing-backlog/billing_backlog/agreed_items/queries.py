@@ -1,5 +1,7 @@
 """SQL of agreed items: the open items of milestones and product lines, each under its source's own id."""
 
+from billing_backlog.schedule_rows.queries import MISSING_FOR_AGREED
+
 # A line's milestones are billed only as a whole: `l` is the fixed-price line (domain §2.4).
 ADDS_UP = (
     "l.contracted_amount = (select coalesce(sum(parts.amount), 0) from milestones parts"
@@ -29,7 +31,8 @@ REASONS = f"""array_remove(array[
        then 'milestones_do_not_add_up' end,
   case when i.billing_status in ('unbilled', 'ready')
         and i.date > ($1::timestamptz at time zone c.time_zone)::date then 'future_dated' end,
-  case when i.billing_status in ('unbilled', 'ready') and c.status <> 'active' then 'contract_not_active' end
+  case when i.billing_status in ('unbilled', 'ready') and c.status <> 'active' then 'contract_not_active' end,
+  case when {MISSING_FOR_AGREED} then 'schedule_missing' end
 ], null)"""
 
 STANDING = f"""

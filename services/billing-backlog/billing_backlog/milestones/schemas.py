@@ -13,7 +13,14 @@ from proforma.money import Amount
 
 Status = Literal["unbilled", "ready", "on_invoice", "posted", "canceled"]
 MilestoneReason = Literal[
-    "not_ready", "milestones_do_not_add_up", "future_dated", "contract_not_active", "on_invoice", "posted", "canceled"
+    "not_ready",
+    "milestones_do_not_add_up",
+    "future_dated",
+    "contract_not_active",
+    "schedule_missing",
+    "on_invoice",
+    "posted",
+    "canceled",
 ]
 Sum = Annotated[Amount, Field(gt=0, description="In the contract's currency, above 0.", examples=["5000.00"])]
 Tax = Annotated[Amount, Field(ge=0, description="In the contract's currency.", examples=["950.00"])]

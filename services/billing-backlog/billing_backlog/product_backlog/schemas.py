@@ -11,7 +11,9 @@ from proforma.bodies import Code, Input, Output
 from proforma.money import Amount, Price, Quantity
 
 Status = Literal["unbilled", "ready", "on_invoice", "posted", "canceled"]
-ProductReason = Literal["not_ready", "future_dated", "contract_not_active", "on_invoice", "posted", "canceled"]
+ProductReason = Literal[
+    "not_ready", "future_dated", "contract_not_active", "schedule_missing", "on_invoice", "posted", "canceled"
+]
 
 
 class ProductItemOut(Output):

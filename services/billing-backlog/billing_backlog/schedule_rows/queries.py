@@ -13,6 +13,21 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from billing_backlog.schedule_rows.rules import Row
 from proforma.db import fetch
 
+# No run that is planned will take it: `i` is an open item, `c` its contract, $1 now. A run from today on must reach its
+# day, by its own line's cut-off for work; milestones and product lines go with any run of their contract.
+_AHEAD = """
+c.status = 'active' and i.billing_status in ('unbilled', 'ready') and not exists (
+  select from schedule_rows planned {of}
+  where planned.status = 'not_run' and planned.run_date >= ($1::timestamptz at time zone c.time_zone)::date and {takes})
+"""
+MISSING_FOR_WORK = _AHEAD.format(
+    of="", takes="planned.contract_line_id = i.contract_line_id and planned.cut_off >= i.date"
+)
+MISSING_FOR_AGREED = _AHEAD.format(
+    of="join invoice_schedules s on s.id = planned.schedule_id",
+    takes="s.contract_id = i.contract_id and (i.source = 'product' or planned.run_date >= i.date)",
+)
+
 LOCK = "select id, status from contracts where id = any($1::uuid[]) order by id for update"
 ROWS = """
 select schedule_id, id, run_date, cut_off, status, generated from schedule_rows

@@ -8,11 +8,13 @@ from decimal import Decimal
 
 import pytest
 
+from billing_backlog.journal_lines import service as journal_lines
+from billing_backlog.journal_lines.schemas import JournalLineIn
 from proforma.events.invoicing import ConfirmedDetail
 from proforma.runtime import Runtime
 from tests.billing_backlog.confirmed import by_hand, confirm, drafted, edited, figures, sourced_on_draft, written_off
 from tests.billing_backlog.ledger.test_golden import LEDGER, Row, shown
-from tests.billing_backlog.scene import all_ready, firm, items, ready, rows, violations
+from tests.billing_backlog.scene import LINE, Terms, all_ready, firm, items, ready, rows, violations
 
 Details = Callable[[Runtime], Awaitable[list[ConfirmedDetail]]]
 REVERSED: Row = ("unbilled_sales", "chargeable", "-8", "-1600", "canceled")
@@ -65,6 +67,15 @@ async def hand_added_fee(runtime: Runtime) -> list[ConfirmedDetail]:
     return [by_hand(figures("1", "300"), "fee")]
 
 
+async def fee_of_a_journal(runtime: Runtime) -> list[ConfirmedDetail]:
+    """Three fees of 100: revenue without a cost."""
+    body = {"contract_line_id": LINE, "class": "fee", "date": "2026-02-02", "quantity": "3", "price": "100"}
+    async with runtime.database.transaction() as session:
+        await journal_lines.create(session, runtime.context(), {"": JournalLineIn.model_validate(body)})
+    await all_ready(runtime)
+    return await drafted(runtime)
+
+
 async def milestone(runtime: Runtime) -> list[ConfirmedDetail]:
     return [await sourced_on_draft(runtime, "milestone", "1", "5000")]
 
@@ -110,6 +121,13 @@ CASES: dict[str, tuple[Details, list[Row]]] = {
     "tax only": (taxed, [REVERSED, ("billed_sales", "chargeable", "8", "1600", "posted")]),
     "hand-added 3 h × 200": (hand_added_hours, [("billed_sales", "chargeable", "3", "600", "posted")]),
     "fee 300 added on the draft": (hand_added_fee, [("billed_sales", "chargeable", "1", "300", "posted")]),
+    "fee 300 of a journal line": (
+        fee_of_a_journal,
+        [
+            ("unbilled_sales", "chargeable", "-3", "-300", "posted"),
+            ("billed_sales", "chargeable", "3", "300", "posted"),
+        ],
+    ),
     "milestone 5,000": (milestone, [("billed_sales", "chargeable", "1", "5000", "posted")]),
     "product line 10 × 50": (product_line, [("billed_sales", "chargeable", "10", "500", "posted")]),
 }
@@ -117,7 +135,7 @@ CASES: dict[str, tuple[Details, list[Row]]] = {
 
 @pytest.mark.parametrize("case", CASES)
 async def test_confirm(case: str, runtime: Runtime) -> None:
-    await firm(runtime)
+    await firm(runtime, Terms(includes=("time", "fee")))
     details, expected = CASES[case]
     confirmed = await details(runtime)
     before = len(await rows(runtime, LEDGER))

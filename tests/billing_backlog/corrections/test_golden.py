@@ -13,6 +13,7 @@ from proforma.events.invoicing import ConfirmedDetail, DetailFigures
 from proforma.runtime import Runtime
 from tests.billing_backlog.billing.test_golden import (
     _item,
+    fee_of_a_journal,
     hand_added_hours,
     made_non_chargeable,
     milestone,
@@ -22,7 +23,7 @@ from tests.billing_backlog.billing.test_golden import (
 )
 from tests.billing_backlog.confirmed import confirm, corrected, drafted, figures, zero
 from tests.billing_backlog.ledger.test_golden import LEDGER, Row, shown
-from tests.billing_backlog.scene import CONTRACT, all_ready, firm, items, rows, violations
+from tests.billing_backlog.scene import CONTRACT, Terms, all_ready, firm, items, rows, violations
 from tests.support.rows import change
 
 Details = Callable[[Runtime], Awaitable[list[ConfirmedDetail]]]
@@ -63,6 +64,23 @@ CASES: dict[str, tuple[Details, Now, list[Row], list[Open]]] = {
             ("unbilled_sales", "non_chargeable", "8", "1600", "unbilled"),
         ],
         [("backlog", "8", "1600", "unbilled")],
+    ),
+    "fee of a journal line, in full: as time": (
+        fee_of_a_journal, zero,
+        [
+            ("billed_sales", "chargeable", "-3", "-300", "canceled"),
+            ("unbilled_sales", "chargeable", "3", "300", "unbilled"),
+        ],
+        [("backlog", "3", "300", "unbilled")],
+    ),
+    "fee of a journal line, in part: as time": (
+        fee_of_a_journal, to("1", "100"),
+        [
+            ("billed_sales", "chargeable", "-3", "-300", "canceled"),
+            ("billed_sales", "chargeable", "1", "100", "posted"),
+            ("unbilled_sales", "chargeable", "2", "200", "unbilled"),
+        ],
+        [("backlog", "2", "200", "unbilled")],
     ),
     "added by hand: nothing comes back": (
         hand_added_hours, zero, [("billed_sales", "chargeable", "-3", "-600", "canceled")], [],
@@ -111,7 +129,7 @@ async def _open(runtime: Runtime) -> list[Open]:
 
 @pytest.mark.parametrize("case", CASES)
 async def test_correct(case: str, runtime: Runtime) -> None:
-    await firm(runtime)
+    await firm(runtime, Terms(includes=("time", "fee")))
     made, now, expected, open_now = CASES[case]
     (original,) = await made(runtime)
     (first,) = await confirm(runtime, [original])

@@ -2,19 +2,22 @@
 
 import asyncio
 from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
 
 import pytest
 
 from billing_backlog.frequencies.rules import Terms
 from billing_backlog.generation import service as generation
 from billing_backlog.loop import extend_schedules, extension_turn
+from billing_backlog.schedules.schemas import InvoiceSchedulePatch
+from billing_backlog.schedules.service import change_schedule
 from proforma.clock import SetClock
 from proforma.errors import BrokenRule
 from proforma.events.billing_backlog import ScheduleChanged
 from proforma.runtime import Runtime
 from tests.billing_backlog.masters import Json, Masters
 from tests.support.events import outbox_of
-from tests.support.rows import change, rows, value
+from tests.support.rows import change, locks_awaited, rows, value
 from tests.support.waits import eventually
 
 PATH = "/v1/invoice-schedules"
@@ -90,11 +93,32 @@ async def test_days_without_the_worker_are_made_up_for(desk: Masters, runtime: R
 
 
 async def test_two_processes_extend_once(desk: Masters, runtime: Runtime, clock: SetClock) -> None:
+    """The second waits for the contract, and then finds nothing that is due: decided before, it would do it again."""
     _, line = await desk.active()
     await made(desk, line, MONTHLY)
-    clock.set(datetime(2026, 3, 15, tzinfo=UTC))
-    await asyncio.gather(extension_turn(runtime), extension_turn(runtime))
+    clock.set(datetime(2026, 3, 15, 0, 30, tzinfo=UTC))
+    async with runtime.database.transaction() as session:
+        due = await generation.extension_due(session, runtime.context())
+        assert await generation.extend(session, runtime.context(), due) == 1
+        second = asyncio.create_task(extension_turn(runtime))
+        await locks_awaited(runtime)
+    await second
     assert await versions(runtime) == [1, 2]
+    assert await value(runtime, "select extend_at from invoice_schedules") == datetime(2026, 3, 16, tzinfo=UTC)
+
+
+async def test_an_edit_under_way_is_seen_by_the_extension(desk: Masters, runtime: Runtime, clock: SetClock) -> None:
+    """A row that is just being taken out must not be put in again by whoever looked before."""
+    _, line = await desk.active()
+    schedule = await made(desk, line, MONTHLY, start="2026-03-01")
+    clock.set(datetime(2026, 3, 14, 0, 30, tzinfo=UTC))
+    left = InvoiceSchedulePatch.model_validate({"rows": [{"run_date": "2026-04-15"}]})
+    async with runtime.database.transaction() as session:
+        await change_schedule(session, runtime.context(), UUID(schedule["id"]), None, left)
+        turn = asyncio.create_task(extension_turn(runtime))
+        await locks_awaited(runtime)
+    await turn
+    assert dates(await shown(desk, schedule)) == ["2026-04-15"]
 
 
 async def test_the_loop_is_woken_by_a_new_schedule(desk: Masters, runtime: Runtime, clock: SetClock) -> None:

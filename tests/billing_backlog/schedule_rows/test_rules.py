@@ -6,7 +6,16 @@ from uuid import UUID, uuid4
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing_backlog.schedule_rows.rules import RAN, Row, WantedRow, replace_rows, row_errors, taken_errors
+from billing_backlog.schedule_rows.rules import (
+    RAN,
+    ROWS_MAX,
+    Row,
+    WantedRow,
+    generated_rows,
+    replace_rows,
+    row_errors,
+    taken_errors,
+)
 
 MARCH = [date(2026, 3, 1) + timedelta(days=n) for n in range(20)]
 
@@ -92,3 +101,39 @@ def test_an_edit_leaves_what_ran_and_what_was_wanted(statuses: dict[date, str], 
     after |= dict(change.added)
     assert after == {row.run_date: row.cut_off_or() for row in want if row.run_date not in ran}
     assert not {row.id for row in rows if row.status != "not_run"} & set(change.removed)
+
+
+_KEPT = st.tuples(_STATUSES, st.booleans(), st.integers(0, 2))
+
+
+@given(
+    st.dictionaries(st.sampled_from(MARCH), _KEPT, max_size=10),
+    st.dictionaries(st.sampled_from(MARCH), st.integers(0, 2), max_size=10),
+    st.sets(st.sampled_from(MARCH), max_size=4),
+    st.sampled_from(MARCH),
+)
+def test_generating_touches_only_what_it_made_and_is_still_to_come(
+    before: dict[date, tuple[str, bool, int]], terms: dict[date, int], excepted: set[date], today: date
+) -> None:
+    rows = [Row(uuid4(), day, day - timedelta(days=back), status, made) for day, (status, made, back) in before.items()]
+    wanted = {day: day - timedelta(days=back) for day, back in sorted(terms.items()) if day >= today}
+    change = generated_rows(rows, wanted, excepted, from_day=today)
+    gone = [row for row in rows if row.id in set(change.removed)]
+    assert all(row.generated and row.status == "not_run" and row.run_date >= today for row in gone)
+    kept = [row for row in rows if row not in gone]
+    after = [row.run_date for row in kept] + [day for day, _ in change.added]
+    assert len(after) == len(set(after)), "a date twice"
+    free = {row.run_date for row in kept if not row.generated or row.status != "not_run" or row.run_date < today}
+    follows = {row.run_date: row.cut_off for row in kept if row.run_date not in free} | dict(change.added)
+    assert follows == {day: cut_off for day, cut_off in wanted.items() if day not in excepted | free}
+    again = [*kept, *(Row(uuid4(), day, cut_off, "not_run", True) for day, cut_off in change.added)]
+    assert not generated_rows(again, wanted, excepted, from_day=today), "twice is once"
+
+
+def test_the_latest_are_left_where_400_wait() -> None:
+    first = date(2026, 1, 1)
+    rows = [kept(first + timedelta(days=n)) for n in range(ROWS_MAX - 2)]
+    wanted = {date(2028, 1, day): date(2028, 1, day) for day in range(1, 10)}
+    assert [day.day for day, _ in generated_rows(rows, wanted, (), from_day=first).added] == [1, 2]
+    ran = [kept(row.run_date, "skipped") for row in rows]
+    assert len(generated_rows(ran, wanted, (), from_day=first).added) == 9

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 import pytest
 
 from proforma.clock import SetClock
+from proforma.errors import Stale
 from proforma.runtime import Runtime
 from scheduler.loop import publish_turn
 from scheduler.pauses import service
@@ -16,7 +17,7 @@ from scheduler.worker import HANDLERS
 from tests.conftest import MakeRuntime
 from tests.scheduler.calendars import TODAY, Line, noon, row, statuses
 from tests.support.events import deliver, outbox_of
-from tests.support.rows import locks_awaited
+from tests.support.rows import locks_awaited, rows
 
 TOMORROW = TODAY + timedelta(days=1)
 
@@ -94,6 +95,25 @@ async def test_two_who_resume_publish_once(runtime: Runtime, clock: SetClock) ->
     assert await statuses(runtime, line) == {TODAY: "superseded", TOMORROW: "published"}
 
 
+async def test_of_two_who_read_the_same_version_one_is_stale(runtime: Runtime) -> None:
+    """Each decides by what it reads under the lock, not by what it read before it waited."""
+    line = Line()
+    await deliver(runtime, HANDLERS, line.changed(1, [TOMORROW]))
+
+    async def pause_first_version() -> None:
+        async with runtime.database.transaction() as session:
+            await service.pause(session, runtime.context("ben"), line.schedule_id, 1, None)
+
+    async with runtime.database.transaction() as session:
+        await service.pause(session, runtime.context("ann"), line.schedule_id, 1, None)
+        second, third = asyncio.create_task(pause_first_version()), asyncio.create_task(pause(runtime, line))
+        await locks_awaited(runtime, 2)
+    with pytest.raises(Stale):
+        await second
+    await third
+    assert [one["by"] for one in await rows(runtime, "select by from schedule_history")] == ["ann"]
+
+
 async def test_resuming_wakes_the_publisher_for_what_is_next(runtime: Runtime) -> None:
     woken = asyncio.Event()
     line = Line()
@@ -116,16 +136,16 @@ async def test_pauses_changes_and_turns_at_once_trigger_no_row_twice(
     runtime: Runtime, clock: SetClock, seed: int
 ) -> None:
     chance, line = random.Random(seed), Line()
-    rows = [row(TODAY + timedelta(days=n)) for n in range(12)]
-    await deliver(runtime, HANDLERS, line.changed(1, rows))
+    dates = [row(TODAY + timedelta(days=n)) for n in range(12)]
+    await deliver(runtime, HANDLERS, line.changed(1, dates))
     for version in range(2, 14):
         clock.set(noon(TODAY + timedelta(days=version - 2)))
         work = [publish_turn(runtime), publish_turn(runtime), pause(runtime, line), resume(runtime, line),
-                deliver(runtime, HANDLERS, line.changed(version, chance.sample(rows, 9)))]  # fmt: skip
+                deliver(runtime, HANDLERS, line.changed(version, chance.sample(dates, 9)))]  # fmt: skip
         chance.shuffle(work)
         await asyncio.gather(*work)
     await resume(runtime, line)
-    await deliver(runtime, HANDLERS, line.changed(99, rows))
+    await deliver(runtime, HANDLERS, line.changed(99, dates))
     await publish_turn(runtime)
     sent = [date.fromisoformat(one.body["run_date"]) for one in await outbox_of(runtime)]
     found = await statuses(runtime, line)

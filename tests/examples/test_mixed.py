@@ -11,4 +11,4 @@ def test_what_the_invoice_must_bill() -> None:
         "time": Decimal(540), "expense": Decimal("121.95"), "material": Decimal(180), "milestone": Decimal(7_000),
         "product": Decimal(1_350),
     }  # fmt: skip
-    assert (METRES - RIGHT_METRES) * METRE_PRICE == Decimal(45)
+    assert Decimal(45) == (METRES - RIGHT_METRES) * METRE_PRICE

@@ -97,6 +97,20 @@ async def test_a_day_on_which_the_line_ran_is_not_run_again(desk: Masters, runti
     assert await days(desk, line) == [("2026-02-01", "2026-02-01", "skipped")]
 
 
+async def test_nor_by_a_later_schedule(desk: Masters, runtime: Runtime) -> None:
+    line = await active(desk)
+    first = await milestone(desk, line, "2026-02-01")
+    await change(runtime, "update schedule_rows set status = 'skipped', ran_at = now(), run_id = id")
+    await desk.delete(f"/v1/milestones/{first['id']}")
+    await milestone(desk, line, "2026-02-01")
+    assert await schedules(desk, line, status="active") == [], "there is no day to run"
+    parts = [{"contract_line_id": line["id"], "name": "P", "date": day, "amount": "1"}
+             for day in ("2026-02-01", "2026-04-01")]  # fmt: skip
+    assert (await desk.biller.post("/v1/milestones", json=parts)).status_code == 201
+    assert await days(desk, line) == [("2026-04-01", "2026-04-01", "not_run")]
+    assert await said(runtime) == [(1, ["2026-02-01"]), (2, None), (1, ["2026-04-01"])]
+
+
 async def test_what_a_manual_run_took_before_its_day_keeps_its_row(
     desk: Masters, runtime: Runtime, clock: SetClock
 ) -> None:

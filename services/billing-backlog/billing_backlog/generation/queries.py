@@ -29,9 +29,6 @@ where s.id = w.id and s.status = 'active'
 DUE = """
 select contract_id, id from invoice_schedules where extend_at <= $1 order by extend_at, id limit $2
 """
-STILL_DUE = """
-select id from invoice_schedules where id = any($1::uuid[]) and extend_at <= $2 order by id
-"""
 NEXT_DUE = "select extend_at from invoice_schedules where extend_at is not null order by extend_at, id limit 1"
 PUT_OFF = "update invoice_schedules set extend_at = $2 where id = any($1::uuid[]) and extend_at is not null"
 

@@ -18,7 +18,7 @@ from billing_backlog.schedule_rows.queries import exceptions_of, lock_contracts,
 from billing_backlog.schedule_rows.rules import generated_rows
 from proforma.clock import day_begins, today
 from proforma.context import Context
-from proforma.db import execute, fetch, fetch_value
+from proforma.db import execute, fetch_value
 
 CHANNEL = "schedule_extensions"
 """NOTIFY here wakes the loop that generates rows."""
@@ -56,12 +56,10 @@ async def begin_anew(session: AsyncSession, context: Context, contract_id: UUID)
 async def extend(session: AsyncSession, context: Context, due: Mapping[UUID, Collection[UUID]]) -> int:
     """The day's generating of these schedules, by contract; returns how many got rows, each of which is said anew.
 
-    Any number of processes may do it: whoever comes second to the contract's lock finds nothing that is due.
+    Any number of processes may do it: whoever comes second to the contract's lock finds nothing that is missing.
     """
     await lock_contracts(session, due)
-    wanted = [schedule_id for ids in due.values() for schedule_id in ids]
-    still = [row["id"] for row in await fetch(session, queries.STILL_DUE, wanted, context.clock.now())]
-    changed = await generate(session, context, still)
+    changed = await generate(session, context, [schedule_id for ids in due.values() for schedule_id in ids])
     await schedule_rows.raise_versions(session, context, changed)
     await schedule_rows.announce(session, context, changed)
     return len(changed)

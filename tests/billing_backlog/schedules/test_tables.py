@@ -5,11 +5,11 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 
 from billing_backlog.contracts import tables as _contracts  # noqa: F401 - a foreign key needs its other end
-from billing_backlog.schedules.tables import InvoiceSchedule, ScheduleRow
+from billing_backlog.schedules.tables import InvoiceSchedule, ScheduleException, ScheduleRow
 from billing_backlog.triggers.tables import WaitingTrigger
 from proforma.runtime import Runtime
 
-OURS = {str(table.__tablename__) for table in (InvoiceSchedule, ScheduleRow, WaitingTrigger)}
+OURS = {str(table.__tablename__) for table in (InvoiceSchedule, ScheduleRow, ScheduleException, WaitingTrigger)}
 
 
 async def test_tables_are_as_the_migrations_make_them(runtime: Runtime) -> None:

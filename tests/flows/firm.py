@@ -51,6 +51,13 @@ def numbers(one: Mapping[str, Any], *names: str) -> list[Any]:
     return [Decimal(one[name]) for name in names]
 
 
+def _line(contract_id: str, name: str, project: str, includes: Sequence[str], **more: Any) -> dict[str, Any]:
+    return {
+        "contract_id": contract_id, "name": name, "kind": "project", "project": project,
+        "billing_method": "time_and_material", "includes": list(includes), **more,
+    }  # fmt: skip
+
+
 @dataclass
 class Firm:
     """Calls that must succeed, each as the person whose work it is; `refused` for those that must not."""
@@ -90,11 +97,6 @@ class Firm:
 
     # -- terms
 
-    async def price_list(self, kind: str, rates: Sequence[Mapping[str, Any]], currency: str = "EUR") -> str:
-        """A price list; its id."""
-        body = {"name": kind, "kind": kind, "currency": currency, "rates": rates}
-        return str((await self.backlog("POST", "/v1/price-lists", body))["id"])
-
     async def contract(self, name: str, project: str, includes: Sequence[str] = ("time",)) -> str:
         """An active contract in EUR with one line on time and material for `project`; its id."""
         contract_id = await self._contract(name)
@@ -104,21 +106,23 @@ class Firm:
 
     async def _contract(self, name: str) -> str:
         customer = await self.backlog("POST", "/v1/customers", {"name": f"{name} Ltd"})
+        rates = {"sales": _SALES, "cost": _COST}
+        lists = [{"name": kind, "kind": kind, "currency": "EUR", "rates": its} for kind, its in rates.items()]
+        sales, cost = (await self.backlog("POST", "/v1/price-lists", lists))["items"]
         body = {
             "name": name, "customer_id": customer["id"], "currency": "EUR",
-            "sales_price_list_ids": [await self.price_list("sales", _SALES)],
-            "cost_price_list_id": await self.price_list("cost", _COST),
+            "sales_price_list_ids": [sales["id"]], "cost_price_list_id": cost["id"],
         }  # fmt: skip
         return str((await self.backlog("POST", "/v1/contracts", body))["id"])
 
     async def line(self, contract_id: str, name: str, project: str, includes: Sequence[str], **more: Any) -> str:
         """A project line, on time and material unless `more` says otherwise; its id."""
-        body = {
-            "contract_id": contract_id, "name": name, "kind": "project", "project": project,
-            "billing_method": "time_and_material", "includes": list(includes), **more,
-        }  # fmt: skip
-        self.lines[name] = str((await self.backlog("POST", "/v1/contract-lines", body))["id"])
+        await self._lines(_line(contract_id, name, project, includes, **more))
         return self.lines[name]
+
+    async def _lines(self, *bodies: Mapping[str, Any]) -> None:
+        made = (await self.backlog("POST", "/v1/contract-lines", list(bodies)))["items"]
+        self.lines |= {str(one["name"]): str(one["id"]) for one in made}
 
     async def activate(self, contract_id: str) -> None:
         """A draft contract becomes active."""
@@ -126,18 +130,20 @@ class Firm:
 
     async def open(self) -> None:
         """The firm's own contract: work on P1, a fixed price of 17,000 on P2 in two milestones, ten routers at 50."""
-        self.contract_id = await self._contract("Portal")
-        await self.line(self.contract_id, "work", "P1", ["time", "expense", "material", "fee"])
+        own = self.contract_id = await self._contract("Portal")
         fixed = {"billing_method": "fixed_price", "contracted_amount": "17000.00"}
-        await self.line(self.contract_id, "fixed", "P2", ["time"], **fixed)
-        for name, day, amount in (("concept", "2026-03-01", "5000.00"), ("launch", "2026-11-03", "12000.00")):
-            body = {"contract_line_id": self.lines["fixed"], "name": name, "date": day, "amount": amount}
-            self.milestones[name] = str((await self.backlog("POST", "/v1/milestones", body))["id"])
-        routers = {
-            "contract_id": self.contract_id, "name": "routers", "kind": "product", "product": "ROUTER",
-            "quantity": "10", "price": "50.00",
-        }  # fmt: skip
-        self.lines["routers"] = str((await self.backlog("POST", "/v1/contract-lines", routers))["id"])
+        routers = {"contract_id": own, "name": "routers", "kind": "product", "product": "ROUTER"}
+        await self._lines(
+            _line(own, "work", "P1", ["time", "expense", "material", "fee"]),
+            _line(own, "fixed", "P2", ["time"], **fixed),
+            {**routers, "quantity": "10", "price": "50.00"},
+        )
+        milestones = [
+            {"contract_line_id": self.lines["fixed"], "name": name, "date": day, "amount": amount}
+            for name, day, amount in (("concept", "2026-03-01", "5000.00"), ("launch", "2026-11-03", "12000.00"))
+        ]
+        made = (await self.backlog("POST", "/v1/milestones", milestones))["items"]
+        self.milestones = {one["name"]: one["id"] for one in made}
         await self.activate(self.contract_id)
 
     # -- work and its first approval

@@ -19,7 +19,7 @@ from proforma.kafka import create_topics
 from proforma.runtime import Runtime
 from proforma.settings import ServiceSettings
 from proforma.topics import Topic
-from tests.support.api import Api, serving
+from tests.support.api import Api, app_of, serving
 from tests.support.databases import Databases, service_named, sweep
 from tests.support.kafka import Broker
 from tests.support.tokens import AUDIENCE, ISSUER, Tokens
@@ -149,7 +149,7 @@ async def api(make_runtime: MakeRuntime, tokens: Tokens) -> AsyncIterator[MakeAp
 
         async def make(of: str | Runtime, **given: Any) -> Api:
             runtime = await make_runtime(of, **given) if isinstance(of, str) else of
-            app = service_named(runtime.service).app(runtime)
+            app = ending.enter_context(app_of(runtime))
             return await ending.enter_async_context(serving(app, runtime, tokens))
 
         yield make

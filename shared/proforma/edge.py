@@ -73,18 +73,18 @@ def _route(scope: MutableMapping[str, Any]) -> str:
 class BodyLimit:
     """Answers 413 to a body over the limit, by its Content-Length or as soon as too much has come."""
 
-    def __init__(self, app: ASGIApp, bytes_max: int, streamed: frozenset[str]) -> None:
+    def __init__(self, app: ASGIApp, streamed: frozenset[str]) -> None:
         self._app = app
-        self._max = bytes_max
         self._streamed = streamed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in self._streamed:
             await self._app(scope, receive, send)
             return
+        most: int = scope["app"].state.runtime.settings.limits.body_bytes_max
         length = _header(scope, b"content-length")
-        if length and length.isdigit() and int(length) > self._max:
-            await respond(TooLarge(f"at most {self._max} bytes"))(scope, receive, send)
+        if length and length.isdigit() and int(length) > most:
+            await respond(TooLarge(f"at most {most} bytes"))(scope, receive, send)
             return
         seen = 0
 
@@ -92,8 +92,8 @@ class BodyLimit:
             nonlocal seen
             message = await receive()
             seen += len(message.get("body", b""))
-            if seen > self._max:
-                raise HTTPException(413, f"at most {self._max} bytes")
+            if seen > most:
+                raise HTTPException(413, f"at most {most} bytes")
             return message
 
         await self._app(scope, counting, send)

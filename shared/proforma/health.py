@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 
@@ -43,7 +43,7 @@ def metrics_response() -> Response:
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
-def health_router(runtime: Runtime) -> APIRouter:
+def health_router() -> APIRouter:
     """`/health/live`, `/health/ready` and `/metrics`: no token, they carry no business data."""
     routes = APIRouter(tags=["health"])
 
@@ -52,8 +52,8 @@ def health_router(runtime: Runtime) -> APIRouter:
         return Health(status="live")
 
     @routes.get("/health/ready", responses={503: {"model": Health}})
-    async def ready(response: Response) -> Health:
-        health = await readiness(runtime)
+    async def ready(request: Request, response: Response) -> Health:
+        health = await readiness(request.app.state.runtime)
         response.status_code = 200 if health.status == "ready" else 503
         return health
 

@@ -129,12 +129,15 @@ def create_app(
     description: str,
     streamed: Sequence[str] = (),
 ) -> FastAPI:
-    """A service's app. `streamed` names the paths whose bodies have no limit here."""
+    """A service's app. `streamed` names the paths whose bodies have no limit here.
+
+    What it serves with is `app.state`: nothing else of it knows the runtime.
+    """
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(served: FastAPI) -> AsyncIterator[None]:
         yield
-        await runtime.database.close()
+        await served.state.runtime.database.close()
 
     app = FastAPI(
         title=title, description=description, version="1", lifespan=lifespan, redoc_url=None, redirect_slashes=False
@@ -143,9 +146,9 @@ def create_app(
     app.state.verifier = Verifier(runtime.settings)
     for one in routers:
         app.include_router(one)
-    app.include_router(health_router(runtime))
+    app.include_router(health_router())
     problems.install(app)
     describe(app)
-    app.add_middleware(BodyLimit, bytes_max=runtime.settings.limits.body_bytes_max, streamed=frozenset(streamed))
+    app.add_middleware(BodyLimit, streamed=frozenset(streamed))
     app.add_middleware(Observe)
     return app

@@ -1,12 +1,14 @@
 """A service's HTTP interface without a socket: httpx into the app, with its lifespan."""
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 
 import httpx
 from fastapi import FastAPI
 
+from proforma.auth import Verifier
 from proforma.runtime import Runtime
+from tests.support.databases import service_named
 from tests.support.tokens import Tokens
 
 
@@ -35,6 +37,21 @@ class Api:
         client = httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers)
         self._closing.push_async_callback(client.aclose)
         return client
+
+
+_FREE: dict[str, list[FastAPI]] = {}
+
+
+@contextmanager
+def app_of(runtime: Runtime) -> Iterator[FastAPI]:
+    """The service's app, for this runtime. Building its routes costs more than most tests: a free one serves again."""
+    free = _FREE.setdefault(runtime.service, [])
+    app = free.pop() if free else service_named(runtime.service).app(runtime)
+    app.state.runtime, app.state.verifier = runtime, Verifier(runtime.settings)
+    try:
+        yield app
+    finally:
+        free.append(app)
 
 
 @asynccontextmanager

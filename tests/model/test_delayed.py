@@ -13,7 +13,7 @@ from tests.support.rows import rows
 
 Deed = Callable[[Play, int], Awaitable[None]]
 
-RUNS = int(os.environ.get("MODEL_RUNS", "200")) // 2
+RUNS = int(os.environ.get("MODEL_RUNS", "200")) // 4
 
 _REFUSALS = {403, 404, 409, 412}
 _LIVE = """

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -26,6 +25,16 @@ class Calendar:
 
     firm: Firm
     clock: SetClock
+
+    async def known(self) -> None:
+        """Waits until the scheduler has every row that is to run, and no other."""
+
+        async def same() -> bool:
+            planned = sorted(row["id"] for row in await self._rows() if row["status"] == "not_run")
+            upcoming = await self.firm.product.all("scheduler", "/v1/triggers", status="upcoming")
+            return planned == sorted(one["row_id"] for one in upcoming)
+
+        await eventually(same)
 
     async def at(self, instant: datetime) -> None:
         """It is `instant` now, and the scheduler owes nothing any more."""
@@ -72,10 +81,10 @@ class Calendar:
         assert (draft["contract_id"], draft["invoice_date"]) == (contract_id, day.isoformat())
         return draft
 
-    async def lines(self, invoice_id: str) -> dict[str, tuple[int, Decimal]]:
-        """Of an invoice's lines those with details: name → (details, total)."""
+    async def lines(self, invoice_id: str) -> dict[str, list[Any]]:
+        """Of an invoice's lines those with details: name → [details, total]."""
         found = await self.firm.product.all("invoicing", f"/v1/invoices/{invoice_id}/lines")
-        return {one["name"]: (one["details"], *numbers(one, "total")) for one in found if one["details"]}
+        return {one["name"]: numbers(one, "details", "total") for one in found if one["details"]}
 
     async def row(self, line: str, day: date) -> str:
         """What became of a line's row."""

@@ -18,7 +18,7 @@ import jgo
 from jgo.config import GlobalSettings
 from jgo.maven import MavenContext
 
-from local.jars import LOCK, Jar, class_path
+from local.lock import LOCK, Jar, jar_folder, read_lock
 from local.processes import LocalError
 
 # The exclamation mark takes the artifact's own dependency versions; without it kafka-clients 3.8 slips in.
@@ -91,4 +91,5 @@ if __name__ == "__main__":
     parser.add_argument("--lock", action="store_true", help="resolve anew and write kafka.lock.toml")
     if parser.parse_args().lock:
         write_lock()
-    class_path()
+    if not jar_folder().exists():
+        fetch(jar_folder(), read_lock())

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from local import jars
+from local import lock
 from local.databases import SERVICES
 from local.fetch import ENDPOINT, fetch
-from local.jars import LOCK, class_path, jar_folder, read_lock
+from local.jars import class_path
+from local.lock import LOCK, jar_folder, read_lock
 from local.processes import LocalError
 
 ROOT = Path(__file__).parents[2]
@@ -57,7 +58,7 @@ def test_the_cache_is_where_the_user_wants_it(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert jar_folder().parent == tmp_path / "proforma"
     monkeypatch.delenv("XDG_CACHE_HOME")
-    assert jars.cache_folder() == Path.home() / ".cache" / "proforma"
+    assert lock.cache_folder() == Path.home() / ".cache" / "proforma"
 
 
 def test_a_file_that_is_not_the_locked_one_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -105,20 +105,12 @@ async def test_s_11_the_automated_daily_run(calendar: Calendar) -> None:
 async def test_s_12_due_lines_by_run_date(calendar: Calendar) -> None:
     """S-12: "due lines by run date; same date in one invoice; skip when empty"; a skipped run says why."""
     firm, fifth, tenth = calendar.firm, date(2026, 3, 5), date(2026, 3, 10)
-    one = firm.contract_id = await firm.contract("hours", "P1", ["time"])
-    await firm.line(one, "travel", "P1", ["expense"])
-    await firm.line(one, "later", "P2", ["time"])
-    shop = await firm.contract("shop", "P9")
-    await in_zone(firm, shop, "America/New_York")
-    for line, days in (("hours", (5, 6)), ("travel", (5,)), ("later", (10,)), ("shop", (5,))):
-        await schedule(firm, line, *(f"2026-03-{on:02}" for on in days))
-    await firm.approve(await firm.submitted(), await firm.submitted("1", "expense"))
-    await firm.worked("3", project="P2")
-    assert (await firm.mark_ready())["changed"] == 3
-    unready = await firm.worked("2", project="P9")
-    await calendar.known()
+    one, shop, unready = await _two_contracts(calendar)
     await calendar.at(midnight(fifth))
     draft = await calendar.draft(one, fifth)
+    assert await calendar.lines(draft["id"]) == {"hours": [1, 1600]}
+    await schedule(firm, "travel", "2026-03-05")
+    assert (await calendar.draft(one, fifth))["id"] == draft["id"], "the same date is the same invoice, also later"
     assert await calendar.lines(draft["id"]) == {"hours": [1, 1600], "travel": [1, 275]}
     assert await calendar.runs(shop, fifth) == [], "the day has not begun in New York"
     await calendar.at(midnight(fifth, "America/New_York"))
@@ -145,6 +137,24 @@ async def test_s_12_due_lines_by_run_date(calendar: Calendar) -> None:
     await firm.confirm(later["id"])
     assert (item(await firm.items(contract_id=shop), entry_id=unready))["billing_status"] == "unbilled"
     await firm.is_sound()
+
+
+async def _two_contracts(calendar: Calendar) -> tuple[str, str, str]:
+    """One with ready work on three lines; a shop in New York whose entry is not ready. Their ids and the entry's."""
+    firm = calendar.firm
+    one = firm.contract_id = await firm.contract("hours", "P1", ["time"])
+    await firm.line(one, "travel", "P1", ["expense"])
+    await firm.line(one, "later", "P2", ["time"])
+    shop = await firm.contract("shop", "P9")
+    await in_zone(firm, shop, "America/New_York")
+    for line, days in (("hours", (5, 6)), ("later", (10,)), ("shop", (5,))):
+        await schedule(firm, line, *(f"2026-03-{on:02}" for on in days))
+    await firm.approve(await firm.submitted(), await firm.submitted("1", "expense"))
+    await firm.worked("3", project="P2")
+    assert (await firm.mark_ready())["changed"] == 3
+    unready = await firm.worked("2", project="P9")
+    await calendar.known()
+    return one, shop, unready
 
 
 async def _is_skipped(calendar: Calendar, line: str, contract_id: str, day: date, why: Mapping[str, int]) -> None:

@@ -82,21 +82,18 @@ class Product:
         consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka)
         await consumer.start()
         try:
-            partitions = [
-                TopicPartition(settings.topic_prefix + topic.name, number)
-                for topic in TOPICS
-                for number in consumer.partitions_for_topic(settings.topic_prefix + topic.name) or ()
-            ]
+            prefix = settings.topic_prefix
+            partitions = await _partitions(consumer, [prefix + topic.name for topic in TOPICS])
+            rounds = 0
 
             async def is_quiet() -> bool:
-                if not await self._sent():
-                    return False
+                # Outboxes and positions are not one snapshot: what was read may have been said just behind the look.
+                nonlocal rounds
                 async with asyncio.timeout(20):
                     ends = await consumer.end_offsets(partitions)
-                prefix = settings.topic_prefix
-                return await self._read(
-                    {(at.topic.removeprefix(prefix), at.partition): end for at, end in ends.items()}
-                )
+                read = {(at.topic.removeprefix(prefix), at.partition): end for at, end in ends.items()}
+                rounds = rounds + 1 if await self._sent() and await self._read(read) else 0
+                return rounds == 2
 
             await eventually(is_quiet, limit_s)
         finally:
@@ -137,6 +134,16 @@ class Product:
         for name in SERVICES:
             found += await rows(self.runtime(name), "select topic, event_type, reason from dead_letters")
         return found
+
+
+async def _partitions(consumer: AIOKafkaConsumer, topics: Sequence[str]) -> list[TopicPartition]:
+    """Every partition of these topics. The client knows only of topics that it was told to ask for."""
+    async with asyncio.timeout(20):
+        while not all(consumer.partitions_for_topic(topic) for topic in topics):
+            for topic in topics:
+                consumer._client.add_topic(topic)
+            await consumer._client.force_metadata_update()
+    return [TopicPartition(topic, number) for topic in topics for number in consumer.partitions_for_topic(topic)]
 
 
 async def together(make_api: Any, make_topics: Any, partitions: int = 3, **given: Any) -> Product:

@@ -112,7 +112,7 @@ async def scheduler(postgres: str, kafka: str) -> AsyncIterator[tuple[Runtime, S
             database_url=database.url, kafka=kafka, topic_prefix=f"{prefix}.", auth_issuer="bench",
             auth_audience="bench", auth_jwks_url="http://nobody.invalid/asks",
         )  # fmt: skip
-        await create_topics(kafka, [Topic(RunDue.TOPIC, 3)], settings.topic_prefix)
+        await create_topics(settings.kafka_access, [Topic(RunDue.TOPIC, 3)])
         noon = datetime(DAY.year, DAY.month, DAY.day, 12, tzinfo=UTC)
         runtime = SERVICE.runtime(settings, "bench", clock=SetClock(noon))
         try:
@@ -174,7 +174,7 @@ async def publish(runtime: Runtime) -> None:
 async def send(runtime: Runtime) -> None:
     """The real relay until nothing is left in the outbox."""
     settings, stop = runtime.settings, asyncio.Event()
-    producer = ProducerFactory(settings.kafka, settings.topic_prefix)
+    producer = ProducerFactory(settings.kafka_access)
     relay = Relay(runtime.database, producer, "/scheduler", runtime.clock, settings.limits)
     relaying = asyncio.create_task(relay.run(stop))
     try:

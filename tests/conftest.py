@@ -16,6 +16,7 @@ from local.backend import Backend, start_backend
 from local.postgres import blocking
 from proforma.clock import SetClock
 from proforma.kafka import create_topics
+from proforma.kafka_access import KafkaAccess
 from proforma.runtime import Runtime
 from proforma.settings import ServiceSettings
 from proforma.topics import Topic
@@ -161,7 +162,7 @@ def make_topics(backend: Backend, topic_prefix: str) -> MakeTopics:
 
     async def make(*names: str, partitions: int = 2) -> str:
         topics: Sequence[Topic] = [Topic(name, partitions) for name in names]
-        await create_topics(backend.kafka, topics, topic_prefix)
+        await create_topics(KafkaAccess(backend.kafka, topic_prefix), topics)
         return topic_prefix
 
     return make

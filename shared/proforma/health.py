@@ -28,10 +28,10 @@ async def _state(check: Awaitable[object]) -> str:
 
 
 async def readiness(runtime: Runtime) -> Health:
-    """The state of the database (reachable, at this release's revision) and of Kafka."""
+    """The state of the database (reachable, at this release's revision) and of Kafka (reached, lets us in)."""
     revision, broker = await asyncio.gather(
         _state(revision_problem(runtime.database, runtime.migrations)),
-        _state(kafka.check(runtime.settings.kafka)),
+        _state(kafka.check(runtime.settings.kafka_access)),
     )
     dependencies = {"database": revision, "kafka": broker}
     # An api without Kafka still takes work: the outbox keeps it. Without its database it can do nothing.

@@ -1,27 +1,18 @@
 """Batches of records into effects: position, inbox, effect and dead letter in the database's own transactions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from proforma import dead_letters, inbox
+from proforma import consumed, dead_letters, inbox
 from proforma.context import Context
-from proforma.db import Database, execute, fetch, fetch_value
+from proforma.db import Database
 from proforma.envelope import Position, Record
 from proforma.failures import is_deterministic
 from proforma.handlers import Handler, Handlers
+from proforma.partition_log import Log, LogId, Placed, why_stopped
 from proforma.telemetry import MESSAGES, logger, traced
-
-LOCK_POSITION = """
-insert into consumed (consumer, topic, partition, next_offset, updated_at) values ($1, $2, $3, $4, $5)
-on conflict (consumer, topic, partition) do update set next_offset = consumed.next_offset
-returning next_offset
-"""
-POSITIONS = "select topic, partition, next_offset from consumed where consumer = $1"
-ADVANCE = """
-update consumed set next_offset = $4, updated_at = $5 where consumer = $1 and topic = $2 and partition = $3
-"""
 
 log = logger()
 
@@ -32,6 +23,10 @@ class Behind(Exception):
     def __init__(self, offset: int) -> None:
         super().__init__(offset)
         self.offset = offset
+
+
+class Elsewhere(Exception):
+    """The position in the database is another log's than the one that this batch was read from."""
 
 
 class Intake:
@@ -48,43 +43,73 @@ class Intake:
         self._handlers = handlers
         self._group = group
 
-    async def positions(self) -> dict[Position, int]:
-        """Where each partition goes on."""
+    async def positions(self) -> dict[Position, Placed]:
+        """Where each partition goes on, and in which log."""
         async with self._database.transaction() as session:
-            rows = await fetch(session, POSITIONS, self._group)
-        return {(row["topic"], row["partition"]): row["next_offset"] for row in rows}
+            return await consumed.read(session, self._group)
 
-    async def handle(self, position: Position, read_from: int, batch: Sequence[Record]) -> None:
+    async def settle(
+        self, placed: Mapping[Position, Placed], logs: Mapping[Position, Log | None]
+    ) -> dict[Position, Placed]:
+        """What may be read of `logs`, with positions as the database has them from now on.
+
+        Partitions that were never read begin where their log begins; a position that cannot be believed comes back
+        with the reason why it is stopped.
+        """
+        found: dict[Position, Placed] = {}
+        now = self._context.clock.now()
+        async with self._database.transaction() as session:
+            for position, log in sorted(logs.items()):
+                known = placed.get(position)
+                if known is None:
+                    if log is not None:
+                        await consumed.begin(session, self._group, position, log, now)
+                        found[position] = Placed(log.beginning, log.id)
+                    continue
+                because = why_stopped(known, log)
+                if because is not None:
+                    await consumed.stop(session, self._group, position, because, now)
+                    found[position] = Placed(known.offset, known.log, because)
+                elif log is not None:
+                    if known.log != log.id or known.stopped_because:
+                        await consumed.believe(session, self._group, position, log.id)
+                    found[position] = Placed(known.offset, log.id)
+        return found
+
+    async def handle(
+        self, position: Position, read_from: int, batch: Sequence[Record], log_id: LogId | None = None
+    ) -> None:
         """Applies a batch of one type: in one transaction or, when that fails for good, one message at a time.
 
-        `read_from` is where the partition was read from; raises Behind when the database knows a lower position, and
-        whatever is away. A poisoned message becomes a dead letter, its neighbours take effect.
+        `read_from` is where the partition was read from, in the log `log_id`; raises Behind when the database knows a
+        lower position, Elsewhere when it knows one of another log, and whatever is away. A poisoned message becomes a
+        dead letter, its neighbours take effect.
         """
         try:
             async with self._database.transaction() as session:
-                await self._apply(session, position, read_from, batch)
-        except Behind:
+                await self._apply(session, position, read_from, batch, log_id)
+        except (Behind, Elsewhere):
             raise
         except Exception as error:
             if not is_deterministic(error):
                 raise
             log.info("consumer.one_by_one", topic=position[0], messages=len(batch), because=str(error)[:500])
             for record in batch:
-                await self._handle_alone(position, read_from, record)
+                await self._handle_alone(position, read_from, record, log_id)
                 read_from = record.offset + 1
 
-    async def _handle_alone(self, position: Position, read_from: int, record: Record) -> None:
+    async def _handle_alone(self, position: Position, read_from: int, record: Record, log_id: LogId | None) -> None:
         """One message; a poisoned one becomes a dead letter in the transaction that moves the position past it."""
         try:
             async with self._database.transaction() as session:
-                await self._apply(session, position, read_from, [record])
-        except Behind:
+                await self._apply(session, position, read_from, [record], log_id)
+        except (Behind, Elsewhere):
             raise
         except Exception as error:
             if not is_deterministic(error):
                 raise
             async with self._database.transaction() as session:
-                if await self._move(session, position, read_from, [record]):
+                if await self._move(session, position, read_from, [record], log_id):
                     await dead_letters.keep(session, self._context, self._group, record, error)
             MESSAGES.labels(record.topic, record.type or "", "dead_letter").inc()
             log.error(
@@ -93,8 +118,10 @@ class Intake:
                 request_id=record.header("x-request-id"),
             )  # fmt: skip
 
-    async def _apply(self, session: AsyncSession, position: Position, read_from: int, batch: Sequence[Record]) -> None:
-        batch = await self._move(session, position, read_from, batch)
+    async def _apply(
+        self, session: AsyncSession, position: Position, read_from: int, batch: Sequence[Record], log_id: LogId | None
+    ) -> None:
+        batch = await self._move(session, position, read_from, batch, log_id)
         if not batch:
             return
         handler = self._handlers.of(batch[0].type)
@@ -125,17 +152,20 @@ class Intake:
         return [record for event_id, record in by_id.items() if event_id in new]
 
     async def _move(
-        self, session: AsyncSession, position: Position, read_from: int, batch: Sequence[Record]
+        self, session: AsyncSession, position: Position, read_from: int, batch: Sequence[Record], log_id: LogId | None
     ) -> Sequence[Record]:
         """Locks the position and moves it past the batch; returns the part of the batch that is new."""
         now = self._context.clock.now()
-        at: int = await fetch_value(session, LOCK_POSITION, self._group, *position, read_from, now)
-        if read_from > at:
+        placed = await consumed.lock(session, self._group, position, read_from, now)
+        if placed.log is not None and log_id is not None and placed.log.differs(log_id):
+            # A member that still reads an old Kafka must not move a position that was set in the new one.
+            raise Elsewhere(placed.log.differs(log_id))
+        if read_from > placed.offset:
             # Read from beyond what the database knows: to go on would step over messages that never took effect.
-            raise Behind(at)
-        new = [record for record in batch if record.offset >= at]
+            raise Behind(placed.offset)
+        new = [record for record in batch if record.offset >= placed.offset]
         if new:
-            await execute(session, ADVANCE, self._group, *position, new[-1].offset + 1, now)
+            await consumed.advance(session, self._group, position, new[-1].offset + 1, now)
         return new
 
 

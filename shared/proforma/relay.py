@@ -12,7 +12,7 @@ from proforma import outbox
 from proforma.clock import Clock
 from proforma.db import Database
 from proforma.failures import is_deterministic
-from proforma.kafka import Producer, ProducerFactory
+from proforma.kafka import Producer, ProducerFactory, Refused
 from proforma.settings import Limits
 from proforma.telemetry import OUTBOX_LEADER, OUTBOX_SENT, logger
 
@@ -21,6 +21,8 @@ _HEARTBEAT_S = 3
 _STATEMENT_S = 8
 _FROZEN_S = 9
 _PAUSE_S = 1.0
+# A broker may lock an account out that tries too often.
+_REFUSED_PAUSE_S = 5.0
 
 # A leader says something every three seconds and no statement of it takes longer than eight. Its session's own
 # time-outs are not enough: one that freezes between the steps of a statement, or in the middle of reading rows, is
@@ -58,15 +60,17 @@ class Relay:
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`: wait for the lock, relay, and begin again after whatever went away."""
         while not stop.is_set():
+            pause_s = _PAUSE_S
             try:
                 await self._lead(stop)
             except Exception as error:
                 if is_deterministic(error):
                     raise
-                self._interrupted(f"{type(error).__name__}: {error}")
+                self._interrupted(error)
+                pause_s = _REFUSED_PAUSE_S if isinstance(error, Refused) else _PAUSE_S
             finally:
                 self._set_active(False)
-            await _wait(stop, _PAUSE_S)
+            await _wait(stop, pause_s)
 
     async def _lead(self, stop: asyncio.Event) -> None:
         connection = await self._database.connect(statement_timeout=f"{_STATEMENT_S}s")
@@ -107,8 +111,10 @@ class Relay:
             OUTBOX_SENT.labels(row["topic"]).inc()
         return len(rows)
 
-    def _interrupted(self, problem: str) -> None:
-        if problem != self.problem:  # tried again every second: one line is enough
+    def _interrupted(self, error: Exception) -> None:
+        problem = f"{type(error).__name__}: {error}"
+        # Tried again every second: one line is enough. The watch has one for a refused login.
+        if problem != self.problem and not isinstance(error, Refused):
             log.warning("relay.interrupted", problem=problem)
         self.problem = problem
 

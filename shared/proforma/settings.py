@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from proforma.kafka_access import KafkaAccess, Mechanism, Security
 
 
 class Limits(BaseModel):
@@ -33,15 +35,90 @@ class Limits(BaseModel):
     claim_contracts_max: int = 50
 
 
-class ServiceSettings(BaseSettings):
-    """What a service needs from outside. Raises at start when anything is missing, so nothing half-configured runs."""
+class KafkaSettings(BaseSettings):
+    """Where Kafka is and how to log in: all that `create-topics` needs, and a part of every service's settings."""
 
     model_config = SettingsConfigDict(env_prefix="PROFORMA_", env_nested_delimiter="__", extra="ignore")
 
-    database_url: str
-    migration_database_url: str | None = None
     kafka: str
     topic_prefix: str = ""
+    kafka_security: Security = "plaintext"
+    kafka_ca_file: Path | None = None
+    kafka_cert_file: Path | None = None
+    kafka_key_file: Path | None = None
+    kafka_sasl_mechanism: Mechanism = "SCRAM-SHA-512"
+    kafka_username: str | None = None
+    kafka_password: SecretStr | None = None
+    kafka_password_file: Path | None = None
+
+    @field_validator(
+        "kafka_ca_file", "kafka_cert_file", "kafka_key_file", "kafka_username", "kafka_password",
+        "kafka_password_file", mode="before",
+    )  # fmt: skip
+    @classmethod
+    def _empty_is_unset(cls, given: object) -> object:
+        # A variable that a compose file or a chart always passes on is empty where nobody set it.
+        return None if given == "" else given
+
+    @model_validator(mode="after")
+    def _kafka_can_be_used(self) -> Self:
+        access = self.kafka_access
+        access.addresses()
+        for name, file in self._kafka_files().items():
+            if file is not None and not file.is_file():
+                raise ValueError(f"{name}: there is no file {file}")
+        if (access.cert_file is None) != (access.key_file is None):
+            raise ValueError("PROFORMA_KAFKA_CERT_FILE and PROFORMA_KAFKA_KEY_FILE are a pair: set both or none")
+        if access.sasl:
+            if access.username is None:
+                raise ValueError(f"PROFORMA_KAFKA_SECURITY={access.security} needs PROFORMA_KAFKA_USERNAME")
+            if (access.password is None) == (access.password_file is None):
+                raise ValueError("set PROFORMA_KAFKA_PASSWORD or PROFORMA_KAFKA_PASSWORD_FILE, one of the two")
+        self._nothing_is_set_in_vain(access)
+        try:
+            access.login()
+        except (OSError, ValueError) as error:
+            raise ValueError(f"Kafka's certificates, key or password cannot be used: {error}") from error
+        return self
+
+    def _kafka_files(self) -> dict[str, Path | None]:
+        return {
+            f"PROFORMA_{name.upper()}": getattr(self, name)
+            for name in ("kafka_ca_file", "kafka_cert_file", "kafka_key_file", "kafka_password_file")
+        }
+
+    def _nothing_is_set_in_vain(self, access: KafkaAccess) -> None:
+        # Whoever gives a password or a CA believes that it is used: to connect without would be the wrong surprise.
+        for of, used, names in (
+            ("TLS", access.tls, ("kafka_ca_file", "kafka_cert_file", "kafka_key_file")),
+            ("SASL", access.sasl, ("kafka_username", "kafka_password", "kafka_password_file")),
+        ):
+            vain = [f"PROFORMA_{name.upper()}" for name in names if getattr(self, name) is not None]
+            if vain and not used:
+                raise ValueError(f"{', '.join(vain)} without {of}: PROFORMA_KAFKA_SECURITY is {access.security}")
+
+    @property
+    def kafka_access(self) -> KafkaAccess:
+        """What every connection to Kafka is opened with."""
+        return KafkaAccess(
+            bootstrap=self.kafka,
+            prefix=self.topic_prefix,
+            security=self.kafka_security,
+            ca_file=self.kafka_ca_file,
+            cert_file=self.kafka_cert_file,
+            key_file=self.kafka_key_file,
+            mechanism=self.kafka_sasl_mechanism,
+            username=self.kafka_username,
+            password=None if self.kafka_password is None else self.kafka_password.get_secret_value(),
+            password_file=self.kafka_password_file,
+        )
+
+
+class ServiceSettings(KafkaSettings):
+    """What a service needs from outside. Raises at start when anything is missing, so nothing half-configured runs."""
+
+    database_url: str
+    migration_database_url: str | None = None
     auth_public_key_file: Path | None = None
     auth_jwks_url: str | None = None
     auth_issuer: str | None = None

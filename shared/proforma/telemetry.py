@@ -21,6 +21,12 @@ HTTP_SECONDS = Histogram(
 )
 MESSAGES = Counter("proforma_messages_total", "Consumed messages by outcome", ["topic", "type", "outcome"])
 CONSUMER_AWAY = Gauge("proforma_consumer_retrying", "1 while a batch is retried because something is away", ["topic"])
+CONSUMER_STOPPED = Gauge(
+    "proforma_consumer_stopped",
+    "1 while a partition is not read because its log is another one",
+    ["topic", "partition"],
+)
+KAFKA_REACHED = Gauge("proforma_kafka_reached", "1 while Kafka answers this worker and lets it in")
 OUTBOX_SENT = Counter("proforma_outbox_sent_total", "Events handed to Kafka", ["topic"])
 OUTBOX_LEADER = Gauge("proforma_outbox_leader", "1 in the process whose relay is active")
 JOB_STEPS = Counter("proforma_job_steps_total", "Committed steps of jobs", ["kind"])
@@ -29,6 +35,9 @@ WAITING_AGE = Gauge("proforma_waiting_oldest_seconds", "Age of the oldest thing 
 
 REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
 TRACEPARENT: ContextVar[str | None] = ContextVar("traceparent", default=None)
+
+_SELDOM_S = 60
+_REMEMBERED = 1_000
 
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -54,10 +63,28 @@ class _JsonLines(logging.Formatter):
         return json.dumps(line)
 
 
+class _Seldom(logging.Filter):
+    """Lets the same words of a library through once a minute: aiokafka says them ten times a second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        words = (record.name, record.getMessage())
+        if record.created - self._said.get(words, 0) < _SELDOM_S:
+            return False
+        if len(self._said) >= _REMEMBERED:
+            self._said.clear()
+        self._said[words] = record.created
+        return True
+
+
 def configure_logging(service: str, level: str) -> None:
     """One JSON object a line on standard output; every line carries the service and the ids bound around it."""
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(_JsonLines(service))
+    handler.addFilter(_Seldom())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for noisy in ("aiokafka", "uvicorn.access", "uvicorn.error", "alembic", "asyncio", "httpx"):
         logging.getLogger(noisy).setLevel(logging.ERROR)

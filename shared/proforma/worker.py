@@ -20,6 +20,7 @@ from proforma.health import metrics_response, readiness
 from proforma.intake import Intake
 from proforma.jobs import JobKind, JobRunner
 from proforma.kafka import ConsumerFactory, ProducerFactory
+from proforma.kafka_watch import KafkaWatch
 from proforma.relay import Relay
 from proforma.runtime import Runtime
 from proforma.telemetry import logger
@@ -50,15 +51,17 @@ class Worker:
         self._runtime = runtime
         self._work = work
         self.relay = Relay(
-            runtime.database, ProducerFactory(settings.kafka, settings.topic_prefix), f"/{runtime.service}",
-            runtime.clock, settings.limits,
+            runtime.database, ProducerFactory(settings.kafka_access), f"/{runtime.service}", runtime.clock,
+            settings.limits,
         )  # fmt: skip
+        self.watch = KafkaWatch(settings.kafka_access)
         self.consumer = _consumer(runtime, work.handlers) if work.handlers.topics else None
         self.jobs = JobRunner(runtime.database, context, work.jobs)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`. A task that dies takes the others with it: a half-dead worker would look alive."""
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.watch.run(stop))
             tasks.create_task(self.relay.run(stop))
             if self.consumer is not None:
                 tasks.create_task(self.consumer.run(stop))
@@ -102,8 +105,9 @@ class Worker:
 
     def problems(self) -> dict[str, str]:
         """What keeps this worker from its work, by part; empty when all goes on."""
-        parts = {"consumer": self.consumer.problem if self.consumer else None, "relay": self.relay.problem,
-                 "jobs": self.jobs.problem}  # fmt: skip
+        parts = {"consumer": self.consumer.problem if self.consumer else None,
+                 "positions": self.consumer.stopped if self.consumer else None,
+                 "relay": self.relay.problem, "jobs": self.jobs.problem}  # fmt: skip
         return {name: problem for name, problem in parts.items() if problem}
 
 
@@ -115,7 +119,7 @@ def _consumer(runtime: Runtime, handlers: Handlers) -> BatchConsumer:
     settings = runtime.settings
     return BatchConsumer(
         Intake(runtime.database, runtime.context(), handlers, runtime.group),
-        ConsumerFactory(settings.kafka, runtime.group, handlers.topics, settings.topic_prefix),
+        ConsumerFactory(settings.kafka_access, runtime.group, handlers.topics),
         settings.limits.consume_messages_max,
     )
 

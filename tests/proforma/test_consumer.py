@@ -30,7 +30,7 @@ def consumer_of(runtime: Runtime, handlers: Handlers = HANDLERS, topics: Sequenc
     settings = runtime.settings
     return BatchConsumer(
         Intake(runtime.database, runtime.context(), handlers, runtime.group),
-        ConsumerFactory(settings.kafka, runtime.group, topics or handlers.topics, settings.topic_prefix),
+        ConsumerFactory(settings.kafka_access, runtime.group, topics or handlers.topics),
         settings.limits.consume_messages_max,
     )
 

@@ -30,7 +30,7 @@ PENDING = "select count(*) from outbox where not published"
 
 def relay_of(runtime: Runtime) -> Relay:
     settings = runtime.settings
-    producers = ProducerFactory(settings.kafka, settings.topic_prefix)
+    producers = ProducerFactory(settings.kafka_access)
     return Relay(runtime.database, producers, "/probe", runtime.clock, settings.limits)
 
 

@@ -13,9 +13,10 @@ import asyncpg
 import pytest
 
 from local.kafka import Kafka
-from proforma import kafka, outbox
+from proforma import outbox
 from proforma.envelope import Event
 from proforma.kafka import Producer, ProducerFactory, create_topics
+from proforma.kafka_access import KafkaAccess
 from proforma.relay import LOCK, Relay
 from proforma.runtime import Runtime
 from proforma.topics import Topic
@@ -179,7 +180,7 @@ async def test_what_was_sent_but_not_marked_is_sent_again_and_takes_effect_once(
     runtime = await make_runtime("probe")
     await make_topics("probe.things")
     _Crashing.crashes = 1
-    monkeypatch.setattr(ProducerFactory, "__call__", lambda f: _Crashing(Producer(f.bootstrap, f.prefix)))
+    monkeypatch.setattr(ProducerFactory, "__call__", lambda f: _Crashing(Producer(f.access)))
     await emit(runtime, *(Told(name="a", value=str(number)) for number in range(3)))
     async with running(Worker(runtime, SERVICE.work(runtime))):
         await eventually(lambda: all_sent(runtime))
@@ -230,10 +231,10 @@ async def own_kafka(folder: Path) -> AsyncIterator[Kafka]:
 async def test_a_broker_that_goes_away_and_comes_back_loses_nothing(
     make_runtime: MakeRuntime, topic_prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kafka, "_SEND_S", 2)
+    monkeypatch.setattr("proforma.kafka.producer._SEND_S", 2)
     async with own_kafka(tmp_path / "kafka") as server:
         runtime = await make_runtime("probe", kafka=server.bootstrap)
-        await create_topics(server.bootstrap, [Topic("probe.things", 1)], topic_prefix)
+        await create_topics(KafkaAccess(server.bootstrap, topic_prefix), [Topic("probe.things", 1)])
         worker = Worker(runtime, SERVICE.work(runtime))
         async with running(worker, patience_s=40):
             await emit(runtime, Told(name="a", value="0"))

@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaError
 from local.backend import Backend
 from local.processes import free_port
 from proforma.kafka import check, create_topics
+from proforma.kafka_access import KafkaAccess
 from proforma.settings import Limits
 from proforma.topics import TOPICS, Topic
 from tests.support.processes import process
@@ -26,8 +27,10 @@ async def settings_of(bootstrap: str, topic: str) -> dict[str, str]:
 
 
 async def test_they_are_made_once_with_our_settings(backend: Backend, topic_prefix: str) -> None:
-    assert await create_topics(backend.kafka, [Topic("a.b", 3, 14)], topic_prefix) == [f"{topic_prefix}a.b"]
-    assert await create_topics(backend.kafka, [Topic("a.b", 3, 14)], topic_prefix) == []
+    assert await create_topics(KafkaAccess(backend.kafka, topic_prefix), [Topic("a.b", 3, 14)]) == [
+        f"{topic_prefix}a.b"
+    ]
+    assert await create_topics(KafkaAccess(backend.kafka, topic_prefix), [Topic("a.b", 3, 14)]) == []
     settings = await settings_of(backend.kafka, f"{topic_prefix}a.b")
     # Compaction would drop all but the newest event of a contract.
     assert settings["cleanup.policy"] == "delete"
@@ -36,15 +39,15 @@ async def test_they_are_made_once_with_our_settings(backend: Backend, topic_pref
 
 async def test_three_at_once_all_succeed(backend: Backend, topic_prefix: str) -> None:
     topics = [Topic(f"a.{number}", 1) for number in range(3)]
-    made = await asyncio.gather(*(create_topics(backend.kafka, topics, topic_prefix) for _ in range(3)))
+    made = await asyncio.gather(*(create_topics(KafkaAccess(backend.kafka, topic_prefix), topics) for _ in range(3)))
     assert sorted(name for one in made for name in one) == [f"{topic_prefix}a.{number}" for number in range(3)]
 
 
 async def test_what_the_broker_refuses_is_said(backend: Backend, topic_prefix: str) -> None:
     with pytest.raises(KafkaError, match="a b"):
-        await create_topics(backend.kafka, [Topic("a b", 1)], topic_prefix)
+        await create_topics(KafkaAccess(backend.kafka, topic_prefix), [Topic("a b", 1)])
     with pytest.raises(KafkaError):
-        await create_topics(backend.kafka, [Topic("a.b", 1)], topic_prefix, replication=3)
+        await create_topics(KafkaAccess(backend.kafka, topic_prefix), [Topic("a.b", 1)], replication=3)
 
 
 async def test_the_command_makes_all_of_ours(backend: Backend, topic_prefix: str) -> None:
@@ -63,6 +66,6 @@ def test_inbox_and_outbox_outlive_the_topics() -> None:
 
 
 async def test_a_broker_that_is_away_is_said(backend: Backend) -> None:
-    await check(backend.kafka)
+    await check(KafkaAccess(backend.kafka))
     with pytest.raises(OSError, match="Connect"):
-        await check(f"127.0.0.1:{free_port()}")
+        await check(KafkaAccess(f"127.0.0.1:{free_port()}"))

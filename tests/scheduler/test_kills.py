@@ -100,7 +100,8 @@ class Machine:
 
     async def consume(self, runtime: Runtime) -> None:
         intake = Intake(runtime.database, runtime.context(), HANDLERS, runtime.group)
-        at = (await intake.positions()).get((CONTRACTS, 0), 0)
+        placed = (await intake.positions()).get((CONTRACTS, 0))
+        at = placed.offset if placed else 0
         if self.topic[at:]:
             await intake.handle((CONTRACTS, 0), at, self.topic[at : at + 3])
 
@@ -111,7 +112,7 @@ class Machine:
         async with AsyncExitStack() as ending:
             if work == "relay":
                 settings = runtime.settings
-                producer = await ending.enter_async_context(Producer(settings.kafka, settings.topic_prefix))
+                producer = await ending.enter_async_context(Producer(settings.kafka_access))
                 doing: Coroutine[Any, Any, Any] = relay(runtime, producer)
             else:
                 doing = self.consume(runtime) if work == "consume" else publish_turn(runtime)

@@ -1,0 +1,12 @@
+"""Positions know which log they are of; what operators do to them is kept."""
+
+from proforma.position_tables import add_positions_log
+
+revision = "0007"
+down_revision = "0006"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    add_positions_log()

@@ -24,6 +24,7 @@ from local.processes import (
     tail,
     wait_until,
 )
+from local.secure import Secure
 
 LOG4J = Path(__file__).with_name("log4j2.properties")
 START_SECONDS = 120
@@ -92,12 +93,14 @@ class Kafka:
         durable: bool = True,
         log: Path | None = None,
         die_with_parent: bool = False,
+        secure: Secure | None = None,
     ) -> None:
         self.folder = folder.absolute()
         self.data = self.folder / "data"
         self.log = log or self.folder / "kafka.log"
         self.durable = durable
         self.die_with_parent = die_with_parent
+        self.secure = secure
         self._pid_file = PidFile(self.folder / "kafka.pid")
         self._properties = self.folder / "server.properties"
         self.wanted_port = (self._last_port() if keep_port else None) or port
@@ -177,6 +180,13 @@ class Kafka:
             "advertised.listeners": f"PLAINTEXT://{HOST}:{port}",
             "controller.quorum.voters": f"1@{HOST}:{controller}",
         }
+        if self.secure is not None:
+            settings |= self.secure.settings()
+            settings["listeners"] += self.secure.listeners(taken=frozenset({port, controller}))
+            settings["advertised.listeners"] = settings["listeners"].replace(f",CONTROLLER://{HOST}:{controller}", "")
+            settings["listener.security.protocol.map"] += self.secure.protocols()
+        # A broker's passwords may be in it.
+        self._properties.touch(mode=0o600)
         lines = (f"{name}={value}\n" for name, value in settings.items())
         self._properties.write_text("".join(lines))
 
@@ -185,6 +195,7 @@ class Kafka:
         # Kafka's own form of an id; one that began with a dash would be read as an option.
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "_")
         options = ["--ignore-formatted", "-t", cluster, "-c", str(self._properties)]
+        options += self.secure.format_options() if self.secure is not None else []
         made = subprocess.run(
             [*java(), "kafka.tools.StorageTool", "format", *options],
             capture_output=True,

@@ -28,6 +28,14 @@ STOP = """
 update consumed set stopped_because = $4, stopped_since = coalesce(stopped_since, $5)
 where consumer = $1 and topic = $2 and partition = $3
 """
+PLACE = """
+insert into consumed (consumer, topic, partition, next_offset, cluster_id, topic_id, updated_at)
+values ($1, $2, $3, $4, $5, $6, $7)
+on conflict (consumer, topic, partition) do update set next_offset = excluded.next_offset,
+  cluster_id = excluded.cluster_id, topic_id = excluded.topic_id, updated_at = excluded.updated_at,
+  stopped_since = null, stopped_because = null
+"""
+FORGET = "delete from consumed where consumer = $1 and topic = $2 and partition = $3"
 LOCK = """
 insert into consumed (consumer, topic, partition, next_offset, updated_at) values ($1, $2, $3, $4, $5)
 on conflict (consumer, topic, partition) do update set next_offset = consumed.next_offset
@@ -62,6 +70,18 @@ async def believe(session: AsyncSession, consumer: str, position: Position, log:
 async def stop(session: AsyncSession, consumer: str, position: Position, because: str, now: datetime) -> None:
     """Nothing is read on from here until the position is set; since when is kept from the first time."""
     await execute(session, STOP, consumer, *position, because, now)
+
+
+async def place(
+    session: AsyncSession, consumer: str, position: Position, offset: int, log: LogId, now: datetime
+) -> None:
+    """Puts the position somewhere else, on an operator's word; what had stopped it is over."""
+    await execute(session, PLACE, consumer, *position, offset, log.cluster, log.topic, now)
+
+
+async def forget(session: AsyncSession, consumer: str, position: Position) -> None:
+    """Of a partition that Kafka has not any more."""
+    await execute(session, FORGET, consumer, *position)
 
 
 async def lock(session: AsyncSession, consumer: str, position: Position, read_from: int, now: datetime) -> Placed:

@@ -109,10 +109,10 @@ class BatchConsumer:
         """Asks where to begin wherever that is not known, and everywhere now and then: logs can be exchanged."""
         unknown = self.assigned - self._read_from.keys() - self._stopped.keys()
         now = asyncio.get_running_loop().time()
-        if now < self._examine_at:
-            return not unknown or await self._locate(consumer, unknown)
-        located = await self._locate(consumer, self.assigned)
-        self._examine_at = now + (_EXAMINE_STOPPED_S if self._stopped else _EXAMINE_S)
+        due = now >= self._examine_at
+        located = await self._locate(consumer, self.assigned if due else unknown)
+        soon = now + (_EXAMINE_STOPPED_S if self._stopped else _EXAMINE_S)
+        self._examine_at = soon if due else min(self._examine_at, soon)
         return located or not unknown
 
     async def _locate(self, consumer: Consumer, positions: Iterable[Position]) -> bool:

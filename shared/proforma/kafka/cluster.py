@@ -123,7 +123,8 @@ async def look(access: KafkaAccess, topics: Sequence[str] = ()) -> Cluster:
         except Refused as error:
             refused.append(str(error))
         except (KafkaError, OSError, TimeoutError, ValueError) as error:
-            away.append(f"{host}:{port}: {type(error).__name__}: {error}{_hint(access, error)}".rstrip(": "))
+            words = str(error).removeprefix(f"{type(error).__name__}: ")
+            away.append(f"{host}:{port}: {type(error).__name__}: {words}".rstrip(": ") + _hint(access, error))
     if refused:
         raise Refused("; ".join(refused))
     raise Unreachable("no broker answers at " + "; ".join(away))
@@ -166,7 +167,10 @@ async def _connect(access: KafkaAccess, login: dict[str, Any], host: str, port: 
 
 
 def _hint(access: KafkaAccess, error: BaseException) -> str:
-    # A broker that expects another protocol just hangs up, or waits for bytes that do not come.
-    if isinstance(error, KafkaError | TimeoutError):
-        return f" (is PROFORMA_KAFKA_SECURITY={access.security} what this port speaks?)"
+    # A broker that expects another protocol, or a certificate, just hangs up, or waits for bytes that do not come.
+    if isinstance(error, KafkaError | TimeoutError | ConnectionResetError):
+        return (
+            f" (does this port speak {access.security}, as PROFORMA_KAFKA_SECURITY says,"
+            " and is a client's certificate wanted?)"
+        )
     return ""

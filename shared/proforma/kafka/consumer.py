@@ -15,11 +15,13 @@ from proforma.envelope import Position, Record
 from proforma.kafka.bounded import STOP_S, bounded
 from proforma.kafka.cluster import look
 from proforma.kafka.errors import Away
+from proforma.kafka.logs import logs_by
 from proforma.kafka_access import KafkaAccess
-from proforma.partition_log import Log, LogId
+from proforma.partition_log import Log
 
 _START_S = 15
-_LOGS_S = 10
+# How soon a topic or a partition is noticed that is made while we run; the default is five minutes.
+_METADATA_MS = 30_000
 
 
 class Consumer:
@@ -47,8 +49,7 @@ class Consumer:
             session_timeout_ms=10_000,
             heartbeat_interval_ms=2_000,
             max_poll_interval_ms=300_000,
-            # How soon a topic or a partition is noticed that is made while we run; the default is five minutes.
-            metadata_max_age_ms=30_000,
+            metadata_max_age_ms=_METADATA_MS,
         )
         self._consumer.subscribe(self._topics, listener=_Listener(self, self._on_assigned))
         try:
@@ -78,19 +79,7 @@ class Consumer:
 
         Raises KafkaError, OSError or TimeoutError when it cannot say.
         """
-        wanted = set(positions)
-        async with asyncio.timeout(_LOGS_S):
-            cluster = await look(self._access, sorted({topic for topic, _ in wanted}))
-            there = {p for p in wanted if p[0] in cluster.topics and p[1] < cluster.topics[p[0]].partitions}
-            partitions = [self._partition(position) for position in there]
-            beginnings = await self._consumer.beginning_offsets(partitions)
-            ends = await self._consumer.end_offsets(partitions)
-        found: dict[Position, Log | None] = dict.fromkeys(wanted)
-        for partition in partitions:
-            position = self.position_of(partition)
-            id_ = LogId(cluster.id, cluster.topics[position[0]].id)
-            found[position] = Log(id_, beginnings[partition], ends[partition])
-        return found
+        return await logs_by(self._consumer, self._access, positions)
 
     def seek(self, position: Position, offset: int) -> bool:
         """The next poll of this partition begins at `offset`. False: the partition is not ours any more."""

@@ -57,16 +57,17 @@ class BatchConsumer:
                     attempt = 0
                     await self._consume(consumer, stop)
             except Away as error:
-                self._say("consumer.interrupted", f"Kafka: {type(error).__name__}: {error}")
+                self._say("consumer.interrupted", "Kafka", error)
                 await pause(stop, attempt)
                 attempt += 1
             finally:
                 self.assigned = set()
                 self._forget()
 
-    def _say(self, event: str, problem: str) -> None:
+    def _say(self, event: str, what: str, error: BaseException) -> None:
         """Tried again every few seconds: one line is enough. The watch has one for a login that is refused."""
-        if problem != self.problem and Refused.__name__ not in problem:
+        problem = f"{what}: {type(error).__name__}: {error}"
+        if problem != self.problem and not isinstance(error, Refused):
             log.warning(event, problem=problem)
         self.problem = problem
 
@@ -131,7 +132,7 @@ class BatchConsumer:
         except Exception as error:
             if not isinstance(error, Away) and is_deterministic(error):
                 raise
-            self._say("consumer.waiting", f"{asking}: {type(error).__name__}: {error}")
+            self._say("consumer.waiting", asking, error)
             return False
         for position, place in settled.items():
             self._settle(consumer, position, place)

@@ -28,7 +28,7 @@ from aiokafka.protocol.types import (
     TaggedFields,
 )
 
-from proforma.kafka.errors import Refused, Unreachable
+from proforma.kafka.errors import NotAllowed, Refused, Unreachable
 from proforma.kafka_access import KafkaAccess
 
 _LOOK_S = 10
@@ -112,7 +112,8 @@ class Cluster:
 async def look(access: KafkaAccess, topics: Sequence[str] = ()) -> Cluster:
     """Logs in and asks for the cluster and the named topics, without the prefix; missing ones are left out.
 
-    Raises Refused when a broker is there and does not let us in, or not see a topic; Unreachable when none is there.
+    Raises Refused when a broker is there and does not let us in, NotAllowed when it does and a topic is not for us,
+    Unreachable when none is there.
     """
     login = access.login()
     refused, away = [], []
@@ -120,6 +121,8 @@ async def look(access: KafkaAccess, topics: Sequence[str] = ()) -> Cluster:
         try:
             async with asyncio.timeout(_LOOK_S):
                 return await _ask(access, login, host, port, [access.prefix + topic for topic in topics])
+        except NotAllowed:
+            raise
         except Refused as error:
             refused.append(str(error))
         except (KafkaError, OSError, TimeoutError, ValueError) as error:
@@ -149,7 +152,7 @@ async def _ask(access: KafkaAccess, login: dict[str, Any], host: str, port: int,
     for topic in answer["topics"]:
         name = topic["topic"].removeprefix(access.prefix)
         if topic["error_code"] == TopicAuthorizationFailedError.errno:
-            raise Refused(f"{host}:{port} does not let {access.username} see the topic {topic['topic']}")
+            raise NotAllowed(f"{access.username} may not see the topic {topic['topic']}")
         if topic["error_code"] == 0:
             high, low = topic.get("id_high", 0), topic.get("id_low", 0)
             number = (high % 2**64) << 64 | low % 2**64

@@ -33,12 +33,12 @@ class Consumer:
     def __init__(self, access: KafkaAccess, group: str, topics: Sequence[str], *, on_assigned: "OnAssigned") -> None:
         self._access = access
         self._group = group
-        self._topics = [access.prefix + topic for topic in topics]
+        self._topics = topics
         self._on_assigned = on_assigned
 
     async def __aenter__(self) -> Self:
         """Raises KafkaError, OSError or TimeoutError when there is no way in: Refused or Unreachable say why."""
-        await look(self._access)
+        await look(self._access, self._topics)
         self._consumer = AIOKafkaConsumer(
             **self._access.client(),
             group_id=self._group,
@@ -51,7 +51,8 @@ class Consumer:
             max_poll_interval_ms=300_000,
             metadata_max_age_ms=_METADATA_MS,
         )
-        self._consumer.subscribe(self._topics, listener=_Listener(self, self._on_assigned))
+        topics = [self._access.prefix + topic for topic in self._topics]
+        self._consumer.subscribe(topics, listener=_Listener(self, self._on_assigned))
         try:
             async with asyncio.timeout(_START_S):
                 await self._consumer.start()

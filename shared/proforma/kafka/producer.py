@@ -11,10 +11,13 @@ from aiokafka.errors import KafkaError
 
 from proforma.kafka.bounded import bounded
 from proforma.kafka.cluster import look
+from proforma.kafka.errors import NotAllowed, Unauthorized
 from proforma.kafka_access import KafkaAccess
 
 _START_S = 15
 _SEND_S = 20
+# How soon a new partition is written to; the default is five minutes.
+_METADATA_MS = 30_000
 
 
 class Producer:
@@ -35,12 +38,15 @@ class Producer:
             linger_ms=0,
             compression_type=None,
             request_timeout_ms=10_000,
+            metadata_max_age_ms=_METADATA_MS,
         )
         try:
             async with asyncio.timeout(_START_S):
                 await producer.start()
         except BaseException as error:
             await bounded(producer.stop())
+            if isinstance(error, Unauthorized):
+                raise NotAllowed(f"{self._access.username} may write no topic: {error!r}") from error
             if isinstance(error, KafkaError):
                 raise ConnectionError(f"Kafka does not answer: {error!r}") from error
             raise
@@ -68,6 +74,8 @@ class Producer:
                     for topic, key, body, headers in messages
                 ]
                 await asyncio.gather(*sent)
+        except Unauthorized as error:
+            raise NotAllowed(f"{self._access.username} may not write: {error!r}") from error
         except KafkaError as error:
             raise ConnectionError(f"Kafka did not take the messages: {error!r}") from error
 

@@ -24,7 +24,8 @@ from proforma.envelope import Envelope, Record
 from proforma.events.billing_backlog import ScheduleChanged, ScheduleRow
 from proforma.events.scheduler import RunDue
 from proforma.intake import Intake
-from proforma.kafka import ProducerFactory, create_topics
+from proforma.kafka.producer import ProducerFactory
+from proforma.kafka.topics import create_topics
 from proforma.migrations import upgrade
 from proforma.relay import Relay
 from proforma.runtime import Runtime

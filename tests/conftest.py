@@ -15,7 +15,7 @@ import structlog
 from local.backend import Backend, start_backend
 from local.postgres import blocking
 from proforma.clock import SetClock
-from proforma.kafka import create_topics
+from proforma.kafka.topics import create_topics
 from proforma.kafka_access import KafkaAccess
 from proforma.runtime import Runtime
 from proforma.settings import ServiceSettings

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from proforma.envelope import Position, Record
 from proforma.failures import is_deterministic, timed_out
 from proforma.intake import Behind, Elsewhere, Intake, first_run
-from proforma.kafka import Away, Consumer, ConsumerFactory, Refused
+from proforma.kafka.consumer import Consumer, ConsumerFactory
+from proforma.kafka.errors import Away, Refused
 from proforma.partition_log import LogId, Placed
 from proforma.telemetry import CONSUMER_AWAY, CONSUMER_STOPPED, logger
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 
-from proforma import kafka
+from proforma.kafka import cluster
 from proforma.revisions import revision_problem
 from proforma.runtime import Runtime
 
@@ -31,7 +31,7 @@ async def readiness(runtime: Runtime) -> Health:
     """The state of the database (reachable, at this release's revision) and of Kafka (reached, lets us in)."""
     revision, broker = await asyncio.gather(
         _state(revision_problem(runtime.database, runtime.migrations)),
-        _state(kafka.check(runtime.settings.kafka_access)),
+        _state(cluster.check(runtime.settings.kafka_access)),
     )
     dependencies = {"database": revision, "kafka": broker}
     # An api without Kafka still takes work: the outbox keeps it. Without its database it can do nothing.

@@ -2,7 +2,8 @@
 
 import asyncio
 
-from proforma.kafka import Refused, Unreachable, check
+from proforma.kafka.cluster import check
+from proforma.kafka.errors import Refused, Unreachable
 from proforma.kafka_access import KafkaAccess
 from proforma.telemetry import KAFKA_REACHED, logger
 

@@ -17,7 +17,7 @@ from proforma.context import Context
 from proforma.db import execute, fetch, fetch_one, fetch_value
 from proforma.envelope import Position
 from proforma.errors import Conflict, Invalid, NotFound
-from proforma.kafka import logs_of
+from proforma.kafka.logs import logs_of
 from proforma.outbox import CHANNEL
 from proforma.partition_log import Log, LogId, Placed, why_stopped
 from proforma.runtime import Runtime

@@ -12,7 +12,8 @@ from proforma import outbox
 from proforma.clock import Clock
 from proforma.db import Database
 from proforma.failures import is_deterministic
-from proforma.kafka import Producer, ProducerFactory, Refused
+from proforma.kafka.errors import Refused
+from proforma.kafka.producer import Producer, ProducerFactory
 from proforma.settings import Limits
 from proforma.telemetry import OUTBOX_LEADER, OUTBOX_SENT, logger
 

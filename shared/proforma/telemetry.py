@@ -64,13 +64,15 @@ class _JsonLines(logging.Formatter):
 
 
 class _Seldom(logging.Filter):
-    """Lets the same words of a library through once a minute: aiokafka says them ten times a second."""
+    """Lets the same words of aiokafka through once a minute: it says them ten times a second."""
 
     def __init__(self) -> None:
         super().__init__()
         self._said: dict[tuple[str, str], float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
+        if not record.name.startswith("aiokafka"):
+            return True
         words = (record.name, record.getMessage())
         if record.created - self._said.get(words, 0) < _SELDOM_S:
             return False

@@ -9,7 +9,8 @@ from typing import NoReturn
 
 from pydantic import ValidationError
 
-from proforma.kafka import Away, create_topics, grow_topics
+from proforma.kafka.errors import Away
+from proforma.kafka.topics import create_topics, grow_topics
 from proforma.kafka_access import KafkaAccess
 from proforma.settings import KafkaSettings
 from proforma.topics import TOPICS, Topic

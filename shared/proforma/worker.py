@@ -19,7 +19,8 @@ from proforma.handlers import Handlers
 from proforma.health import metrics_response, readiness
 from proforma.intake import Intake
 from proforma.jobs import JobKind, JobRunner
-from proforma.kafka import ConsumerFactory, ProducerFactory
+from proforma.kafka.consumer import ConsumerFactory
+from proforma.kafka.producer import ProducerFactory
 from proforma.kafka_watch import KafkaWatch
 from proforma.relay import Relay
 from proforma.runtime import Runtime

@@ -31,6 +31,7 @@ VIOLATIONS = {
     "Only proforma.kafka touches Kafka": [
         ("services/invoicing/invoicing/worker.py", "import aiokafka"),
         ("shared/proforma/relay.py", "import aiokafka"),
+        ("shared/proforma/kafka_access.py", "import aiokafka"),
     ],
 }
 """Contract → files and the line that each must not have."""

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from proforma.clock import SystemClock
-from proforma.kafka import grow_topics
+from proforma.kafka.topics import grow_topics
 from proforma.topics import TOPICS, Topic
 from proforma.worker import Worker
 from tests.conftest import MakeApi, MakeTopics

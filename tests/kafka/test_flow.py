@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from proforma.clock import SystemClock
-from proforma.kafka import create_topics
+from proforma.kafka.topics import create_topics
 from proforma.topics import TOPICS, Topic
 from tests.conftest import MakeApi
 from tests.faults.sheets import PROJECTS, ROLES, sheet

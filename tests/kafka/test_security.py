@@ -10,7 +10,9 @@ import pytest
 import structlog
 
 from proforma import outbox
-from proforma.kafka import Refused, Unreachable, check, create_topics
+from proforma.kafka.cluster import check
+from proforma.kafka.errors import Refused, Unreachable
+from proforma.kafka.topics import create_topics
 from proforma.kafka_access import KafkaAccess
 from proforma.runtime import Runtime
 from proforma.settings import KafkaSettings
@@ -103,6 +105,19 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("proforma.kafka_watch._FINE_S", 0.05)
 
 
+def _counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Grows with every try to log in."""
+    tries: list[str] = []
+    login_of = KafkaAccess.login
+
+    def counted(access: KafkaAccess) -> dict[str, Any]:
+        tries.append(access.bootstrap)
+        return login_of(access)
+
+    monkeypatch.setattr(KafkaAccess, "login", counted)
+    return tries
+
+
 async def test_a_wrong_password_is_one_line_and_is_waited_for(
     make_runtime: MakeRuntime, secure_kafka: SecureKafka, topic_prefix: str, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
@@ -117,18 +132,11 @@ async def test_a_wrong_password_is_one_line_and_is_waited_for(
     await create_topics(plain, [Topic(TOPIC, 1)])
     await allow(plain, "probe", reads=[TOPIC], writes=[TOPIC], group=runtime.group)
     await emit(runtime, "1")
-    tries = 0
-    login_of = KafkaAccess.login
-
-    def counted(access: KafkaAccess) -> dict[str, Any]:
-        nonlocal tries
-        tries += 1
-        return login_of(access)
+    tries = _counted(monkeypatch)
 
     async def tried() -> bool:
-        return tries >= 12
+        return len(tries) >= 12
 
-    monkeypatch.setattr(KafkaAccess, "login", counted)
     caplog.set_level(logging.INFO)
     worker = Worker(runtime, SERVICE.work(runtime))
     with structlog.testing.capture_logs() as said:

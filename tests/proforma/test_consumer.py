@@ -12,7 +12,7 @@ from proforma.db import execute
 from proforma.envelope import Message, Position, Record
 from proforma.handlers import Handler, Handlers
 from proforma.intake import Intake
-from proforma.kafka import Consumer, ConsumerFactory
+from proforma.kafka.consumer import Consumer, ConsumerFactory
 from proforma.runtime import Runtime
 from tests.conftest import MakeRuntime, MakeTopics
 from tests.support.databases import Databases

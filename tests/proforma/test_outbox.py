@@ -15,7 +15,7 @@ from proforma.clock import SetClock
 from proforma.db import execute, fetch_value
 from proforma.envelope import Outgoing
 from proforma.errors import BrokenRule
-from proforma.kafka import ProducerFactory
+from proforma.kafka.producer import ProducerFactory
 from proforma.relay import Relay
 from proforma.runtime import Runtime
 from tests.conftest import MakeRuntime, MakeTopics

@@ -15,7 +15,8 @@ import pytest
 from local.kafka import Kafka
 from proforma import outbox
 from proforma.envelope import Event
-from proforma.kafka import Producer, ProducerFactory, create_topics
+from proforma.kafka.producer import Producer, ProducerFactory
+from proforma.kafka.topics import create_topics
 from proforma.kafka_access import KafkaAccess
 from proforma.relay import LOCK, Relay
 from proforma.runtime import Runtime

@@ -1,6 +1,7 @@
 """Logs carry the ids of what they are about, and the ids cross from service to service."""
 
 import json
+import logging
 import signal
 from collections.abc import Sequence
 
@@ -12,7 +13,7 @@ from proforma import outbox
 from proforma.context import Context
 from proforma.envelope import Message
 from proforma.handlers import Handler, Handlers
-from proforma.telemetry import current_trace, processors, traced
+from proforma.telemetry import configure_logging, current_trace, processors, traced
 from proforma.worker import Work, Worker
 from tests.conftest import MakeApi, MakeRuntime, MakeTopics
 from tests.support.api import serving
@@ -110,3 +111,20 @@ def test_a_traceback_shows_no_variables(capsys: pytest.CaptureFixture[str]) -> N
     line = json.loads(capsys.readouterr().out)
     assert line["exception"][0]["exc_value"] == "wrong"
     assert password not in json.dumps(line)
+
+
+def test_what_kafkas_client_says_again_and_again_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """It tries ten times a second, with a line each. Nobody else's lines are held back."""
+    before = logging.getLogger().handlers[:]
+    configured = structlog.get_config()
+    try:
+        configure_logging("probe", "INFO")
+        for node in (1, 1, 2, 1):
+            logging.getLogger("aiokafka.client").error("Unable connect to node with id %s", node)
+            logging.getLogger("somebody").error("the same")
+        said = [json.loads(line)["event"] for line in capsys.readouterr().out.splitlines()]
+    finally:
+        logging.getLogger().handlers[:] = before
+        structlog.configure(**configured)
+    assert [one for one in said if "node" in one] == [f"Unable connect to node with id {node}" for node in (1, 2)]
+    assert said.count("the same") == 4

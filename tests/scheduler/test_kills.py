@@ -16,7 +16,7 @@ from proforma.clock import SetClock, SystemClock
 from proforma.envelope import Record
 from proforma.events.scheduler import RunDue
 from proforma.intake import Intake
-from proforma.kafka import Producer, ProducerFactory
+from proforma.kafka.producer import Producer, ProducerFactory
 from proforma.relay import Relay
 from proforma.runtime import Runtime
 from scheduler.loop import publish_turn

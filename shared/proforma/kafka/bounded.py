@@ -8,7 +8,7 @@ from proforma.kafka.errors import Away
 STOP_S = 5
 
 
-async def bounded(work: Awaitable[object], seconds: float = STOP_S) -> None:
+async def bounded(work: Awaitable[object], seconds: int = STOP_S) -> None:
     """Waits for `work` so long and no longer, whatever becomes of it.
 
     A client's stop() can wait for ever on a broker that is gone (aiokafka 773, 1101).

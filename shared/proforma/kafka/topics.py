@@ -13,6 +13,7 @@ from proforma.kafka_access import KafkaAccess
 from proforma.topics import Topic
 
 _START_S = 15
+_LAG_S = 0.1
 
 
 async def create_topics(access: KafkaAccess, topics: Sequence[Topic], replication: int = 1) -> list[str]:
@@ -37,15 +38,22 @@ async def grow_topics(access: KafkaAccess, topics: Sequence[Topic]) -> list[str]
     """Gives every topic that has fewer partitions than it says as many; returns the names of those.
 
     Partitions cannot be taken away again. Messages of one key may then lie on two of them, which is harmless: nobody
-    relies on order across messages. Raises as `create_topics` does.
+    relies on order across messages. Raises as `create_topics` does, and TimeoutError when a topic is not there.
     """
-    async with _admin(access) as admin:
-        wanted = {access.prefix + topic.name: topic.partitions for topic in topics}
-        there = {one["topic"]: len(one["partitions"]) for one in await admin.describe_topics(list(wanted))}
-        growing = {name: NewPartitions(count) for name, count in wanted.items() if 0 < there.get(name, 0) < count}
-        if growing:
+    names = [topic.name for topic in topics]
+    async with asyncio.timeout(_START_S):
+        # A broker hears of a topic that was made a moment ago a moment later than the controller that made it.
+        while len(there := (await look(access, names)).topics) < len(names):  # noqa: ASYNC110 - no event tells of it
+            await asyncio.sleep(_LAG_S)
+    growing = {
+        access.prefix + topic.name: NewPartitions(topic.partitions)
+        for topic in topics
+        if there[topic.name].partitions < topic.partitions
+    }
+    if growing:
+        async with _admin(access) as admin:
             await admin.create_partitions(growing)
-        return list(growing)
+    return list(growing)
 
 
 @asynccontextmanager

@@ -60,12 +60,12 @@ class Voucher:
 
 def accrual(actual: Body) -> Voucher | None:
     """The voucher of one row of Proforma's ledger; None for what no customer will be billed, or has no price yet."""
-    if actual["type"] != "unbilled_sales" or actual["billing_type"] != "chargeable" or actual["amount"] is None:
+    if actual["type"] != "unbilled_sales" or actual.get("billing_type") != "chargeable" or actual["amount"] is None:
         return None
     amount, line = Decimal(actual["amount"]), actual["contract_line_id"]
     return Voucher(
         f"actual:{actual['id']}", actual["accounting_date"], actual["currency"], actual["contract_id"],
-        actual["invoice_id"], actual["reverses"] or actual["id"],
+        actual.get("invoice_id"), actual.get("reverses") or actual["id"],
         _posted({(WIP, line): amount, (ACCRUED, line): -amount}),
     )  # fmt: skip
 

@@ -49,16 +49,19 @@ def health_router() -> APIRouter:
 
     @routes.get("/health/live")
     async def live() -> Health:
+        """The process answers; nothing else is asked."""
         return Health(status="live")
 
     @routes.get("/health/ready", responses={503: {"model": Health}})
     async def ready(request: Request, response: Response) -> Health:
+        """Whether it can do its work, with the state of each dependency; 503 when it cannot."""
         health = await readiness(request.app.state.runtime)
         response.status_code = 200 if health.status == "ready" else 503
         return health
 
     @routes.get("/metrics", response_class=Response)
     async def metrics() -> Response:
+        """All metrics, in Prometheus' text format."""
         return metrics_response()
 
     return routes

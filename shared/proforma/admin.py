@@ -11,19 +11,11 @@ from pydantic import Field
 from proforma import dead_letters, jobs, pages, waiting
 from proforma.auth import ROLES, role
 from proforma.bodies import Input, JobOut, Output, Page, Reason
-from proforma.db import fetch, fetch_one
-from proforma.errors import NotFound
+from proforma.db import fetch
 from proforma.handlers import Handlers
 from proforma.http import Ctx, Tx, router
 from proforma.problems import problems
 
-# Without bodies: a page of a thousand full ones would be a gigabyte.
-LETTERS = """
-select id, topic, partition, kafka_offset, event_id, event_type, key, reason, status, created_at, decided_by,
-  decided_at, decision_reason
-from dead_letters where ($1::uuid is null or id > $1) and ($2::text is null or status = $2)
-order by id limit $3
-"""
 PROBLEM_ROWS = "select * from job_problems where job_id = $1 and n > $2 order by n limit $3"
 WAITING_ROWS = """
 select kind, id, since, detail from waiting
@@ -180,17 +172,14 @@ def _letters(handlers: Handlers) -> APIRouter:
         after: pages.After = None,
     ) -> Page[DeadLetterOut]:
         """Messages that could not take effect."""
-        rows = await fetch(session, LETTERS, pages.after_id(after), status, limit + 1)
+        rows = await dead_letters.page(session, pages.after_id(after), status, limit + 1)
         page, following = pages.cut(rows, limit, lambda row: row["id"])
         return Page(items=[_letter(row) for row in page], next=following)
 
     @routes.get("/{letter_id}", dependencies=[admin], responses=problems(404))
     async def show_dead_letter(letter_id: UUID, session: Tx) -> DeadLetterWhole:
         """One of them, with its body and headers."""
-        row = await fetch_one(session, "select * from dead_letters where id = $1", letter_id)
-        if row is None:
-            raise NotFound(f"no dead letter {letter_id}")
-        return _whole(row)
+        return _whole(await dead_letters.show(session, letter_id))
 
     @routes.post("/{letter_id}/replay", dependencies=[admin], responses=problems(404, 409))
     async def replay(letter_id: UUID, session: Tx, context: Ctx, body: ReplayIn | None = None) -> DeadLetterWhole:

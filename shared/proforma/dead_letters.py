@@ -1,7 +1,7 @@
 """Dead letters: messages that could not take effect, kept with their reason until a person replays or drops them."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +19,13 @@ KEEP = """
 insert into dead_letters (id, consumer, topic, partition, kafka_offset, event_id, event_type, key, headers, value,
                           reason, status, created_at)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'waiting', $12)
+"""
+# Without bodies: a page of a thousand full ones would be a gigabyte.
+PAGE = """
+select id, topic, partition, kafka_offset, event_id, event_type, key, reason, status, created_at, decided_by,
+  decided_at, decision_reason
+from dead_letters where ($1::uuid is null or id > $1) and ($2::text is null or status = $2)
+order by id limit $3
 """
 LOCK = "select * from dead_letters where id = $1 for update"
 DECIDE = """
@@ -45,6 +52,21 @@ async def keep(session: AsyncSession, context: Context, consumer: str, record: R
 def _storable(text: bytes) -> str:
     # PostgreSQL's text takes no NUL; a letter that cannot be stored would stop its partition.
     return text.decode(errors="replace").replace("\x00", "\N{REPLACEMENT CHARACTER}")
+
+
+async def page(
+    session: AsyncSession, after: UUID | None, status: str | None, limit: int
+) -> Sequence[Mapping[str, Any]]:
+    """Letters without their bodies, oldest first, behind `after`; all of them where `status` is None."""
+    return [dict(row) for row in await fetch(session, PAGE, after, status, limit)]
+
+
+async def show(session: AsyncSession, letter_id: UUID) -> Mapping[str, Any]:
+    """One of them with its body and headers; raises NotFound."""
+    row = await fetch_one(session, "select * from dead_letters where id = $1", letter_id)
+    if row is None:
+        raise NotFound(f"no dead letter {letter_id}")
+    return dict(row)
 
 
 async def replay(

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from typing import TextIO
 
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
@@ -54,15 +55,16 @@ class _JsonLines(logging.Formatter):
         return json.dumps(line)
 
 
-def configure_logging(service: str, level: str) -> None:
-    """One JSON object a line on standard output; every line carries the service and the ids bound around it."""
-    handler = logging.StreamHandler(sys.stdout)
+def configure_logging(service: str, level: str, stream: TextIO | None = None) -> None:
+    """One JSON object a line on `stream`, which is standard output; every line carries the service and its ids."""
+    handler = logging.StreamHandler(stream or sys.stdout)
     handler.setFormatter(_JsonLines(service))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for noisy in ("aiokafka", "uvicorn.access", "uvicorn.error", "alembic", "asyncio", "httpx"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     structlog.configure(
         processors=processors(),
+        logger_factory=structlog.PrintLoggerFactory(stream or sys.stdout),
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
         cache_logger_on_first_use=True,
     )

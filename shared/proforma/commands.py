@@ -15,6 +15,7 @@ from proforma.errors import Problem
 from proforma.failures import is_deterministic
 from proforma.kafka import Away
 from proforma.runtime import Runtime
+from proforma.telemetry import traced
 
 DONE, REFUSED, MISUSED, AWAY = 0, 1, 2, 3
 """Exit codes. Refused: not there, or not in that state; misused: arguments or settings; away: a server."""
@@ -89,7 +90,9 @@ async def run(runtime: Runtime, arguments: argparse.Namespace) -> int:
     """Runs the parsed command to its exit code; what goes wrong is one line on standard error."""
     command: Command = arguments.command
     try:
-        return await command.run(runtime, arguments)
+        # Ids of their own: what a command emits can be followed through the topics like what a request does.
+        with traced(None, None):
+            return await command.run(runtime, arguments)
     except Problem as problem:
         sys.stderr.write(f"{runtime.service}: {problem.detail}\n")
         return REFUSED

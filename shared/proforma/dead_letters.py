@@ -11,7 +11,7 @@ from proforma import inbox
 from proforma.context import Context
 from proforma.db import execute, fetch, fetch_one
 from proforma.envelope import Record
-from proforma.errors import BrokenRule, Conflict, NotFound
+from proforma.errors import BrokenRule, Conflict, Invalid, NotFound
 from proforma.failures import is_deterministic
 from proforma.handlers import Handlers
 
@@ -33,6 +33,7 @@ update dead_letters set status = $2, decided_by = $3, decided_at = $4, decision_
 where id = $1 returning *
 """
 _REASON_MAX = 4_000
+REPAIRED_MAX = 1_000_000
 
 
 async def keep(session: AsyncSession, context: Context, consumer: str, record: Record, error: BaseException) -> None:
@@ -67,6 +68,13 @@ async def show(session: AsyncSession, letter_id: UUID) -> Mapping[str, Any]:
     if row is None:
         raise NotFound(f"no dead letter {letter_id}")
     return dict(row)
+
+
+def repaired_body(text: str) -> str:
+    """A body that a person repaired; raises Invalid for what cannot be kept beside the letter."""
+    if len(text) > REPAIRED_MAX or "\x00" in text:
+        raise Invalid.field("/body", f"at most {REPAIRED_MAX} characters, none of them NUL")
+    return text
 
 
 async def replay(

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from proforma.bodies import JobOut
 from proforma.context import Context, Principal
-from proforma.db import Database, execute, fetch_one
+from proforma.db import Database, execute, fetch, fetch_one
 from proforma.errors import NotFound
 from proforma.failures import is_deterministic
 from proforma.telemetry import JOB_STEPS, current_trace, logger, traced
@@ -47,6 +47,10 @@ update jobs set cancel_requested = true,
   status = case status when 'queued' then 'canceled' else status end,
   finished_at = case status when 'queued' then $2::timestamptz end
 where id = $1 and status in ('queued', 'running')
+"""
+NEWEST = """
+select id, kind, status, done, total, refused, created_by, created_at, progressed_at, finished_at from jobs
+where $1::text is null or status = $1 order by created_at desc, id limit $2
 """
 RELEASE = "update jobs set lease_until = null where id = $1 and lease_owner = $2 and status = 'running'"
 PROBLEMS = """
@@ -124,6 +128,11 @@ async def show(session: AsyncSession, job_id: UUID) -> JobOut:
         raise NotFound(f"no job {job_id}")
     result = json.loads(row["result"]) if row["result"] else None
     return JobOut.model_validate({**row, "result": result})
+
+
+async def newest(session: AsyncSession, status: str | None, limit: int) -> Sequence[Mapping[str, Any]]:
+    """Jobs with how far they are, newest first."""
+    return [dict(row) for row in await fetch(session, NEWEST, status, limit)]
 
 
 async def cancel(session: AsyncSession, context: Context, job_id: UUID) -> JobOut:

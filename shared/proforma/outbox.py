@@ -5,7 +5,7 @@ widened race). Order per key is the emitter's duty: lock the aggregate's row fir
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from proforma.context import Context
-from proforma.db import execute, fetch_value
+from proforma.db import execute, fetch, fetch_value
 from proforma.envelope import Envelope, Event, Outgoing
 from proforma.errors import BrokenRule
 from proforma.telemetry import current_trace
@@ -34,6 +34,10 @@ from (
 where bytes_before < $2 order by id
 """
 PUBLISHED = "update outbox set published = true, published_at = $2 where id = any($1::bigint[]) and not published"
+BY_TOPIC = """
+select topic, count(*) as pending, min(created_at) as oldest from outbox where not published
+group by topic order by topic
+"""
 PURGE = """
 delete from outbox where id in (
   select id from outbox where published and published_at < $1 order by id limit 5000)
@@ -70,6 +74,11 @@ async def emit(session: AsyncSession, context: Context, events: Sequence[Event |
 async def purge(session: AsyncSession, now: datetime, keep_days: int) -> int:
     """Deletes up to 5,000 rows that were published longer ago than `keep_days`; returns how many."""
     return await execute(session, PURGE, now - timedelta(days=keep_days))
+
+
+async def pending(session: AsyncSession) -> Sequence[Mapping[str, Any]]:
+    """What Kafka does not have yet, by topic: how many, and since when the oldest one waits."""
+    return [dict(row) for row in await fetch(session, BY_TOPIC)]
 
 
 async def origin(session: AsyncSession) -> UUID:

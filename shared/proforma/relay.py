@@ -1,16 +1,17 @@
 """The relay: one active process per database sends the outbox to Kafka, in id order."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import asyncpg
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from proforma import outbox
 from proforma.clock import Clock
-from proforma.db import Database
+from proforma.db import Database, fetch_one
 from proforma.failures import is_deterministic
 from proforma.kafka import Producer, ProducerFactory
 from proforma.settings import Limits
@@ -31,8 +32,20 @@ where locktype = 'advisory' and granted and classid = 0 and objid = $1::bigint::
   and pg_locks.database = (select oid from pg_database where datname = current_database())
   and clock_timestamp() - state_change > $2
 """
+LEADER = """
+select application_name as process, host(client_addr) as address, pid, backend_start as connected_at
+from pg_locks join pg_stat_activity using (pid)
+where locktype = 'advisory' and granted and classid = 0 and objid = $1::bigint::oid
+  and pg_locks.database = (select oid from pg_database where datname = current_database())
+"""
 
 log = logger()
+
+
+async def leader(session: AsyncSession) -> Mapping[str, Any] | None:
+    """The session of the one relay that sends, as PostgreSQL sees it; None while nobody does."""
+    found = await fetch_one(session, LEADER, LOCK)
+    return dict(found) if found else None
 
 
 class Relay:

@@ -51,7 +51,7 @@ class Service:
 
     def main(self, arguments: list[str] | None = None) -> None:
         """Runs one command; exits with 2 and one clear line when the settings are not usable."""
-        parsed = self._parser().parse_args(arguments)
+        parsed = self.parser().parse_args(arguments)
         try:
             settings = self.settings()
         except ValidationError as error:
@@ -72,7 +72,8 @@ class Service:
         else:
             self._serve(settings)
 
-    def _parser(self) -> OneLineParser:
+    def parser(self) -> OneLineParser:
+        """What the command line of this service can say."""
         parser = OneLineParser(prog=f"python -m {self.name.replace('-', '_')}")
         parser.set_defaults(command=None)
         parsers = parser.add_subparsers(dest="process", metavar="command", required=True)

@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,11 +35,12 @@ log = logger()
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a service's worker does."""
+    """What a service's worker does; `asks`: how a waiting thing of the service's own, by kind, is asked again."""
 
     handlers: Handlers = field(default_factory=Handlers)
     jobs: Sequence[JobKind] = ()
     loops: Sequence[Loop] = ()
+    asks: Mapping[str, waiting.Ask] = field(default_factory=dict)
 
 
 class Worker:

@@ -30,4 +30,4 @@ ASKS: Mapping[str, Ask] = {"claim": send_again, "posting": ask_again, "trigger":
 
 def build_work(_: Runtime) -> Work:
     """The worker's parts."""
-    return Work(handlers=HANDLERS, jobs=JOBS, loops=[run_waiting_triggers, extend_schedules])
+    return Work(handlers=HANDLERS, jobs=JOBS, loops=[run_waiting_triggers, extend_schedules], asks=ASKS)

@@ -14,6 +14,7 @@ from proforma.envelope import Record
 from proforma.errors import BrokenRule, Conflict, Invalid, NotFound
 from proforma.failures import is_deterministic
 from proforma.handlers import Handlers
+from proforma.telemetry import DEAD_LETTERS
 
 KEEP = """
 insert into dead_letters (id, consumer, topic, partition, kafka_offset, event_id, event_type, key, headers, value,
@@ -27,6 +28,7 @@ select id, topic, partition, kafka_offset, event_id, event_type, key, reason, st
 from dead_letters where ($1::uuid is null or id > $1) and ($2::text is null or status = $2)
 order by id limit $3
 """
+BY_TOPIC = "select topic, count(*) as n from dead_letters where status = 'waiting' group by topic"
 LOCK = "select * from dead_letters where id = $1 for update"
 DECIDE = """
 update dead_letters set status = $2, decided_by = $3, decided_at = $4, decision_reason = $5, repaired = $6
@@ -122,6 +124,14 @@ def record_of(letter: Mapping[str, Any], repaired: str | None) -> Record:
     headers = [(name, None if value is None else bytes.fromhex(value)) for name, value in json.loads(letter["headers"])]
     value = letter["value"] if repaired is None else repaired.encode()
     return Record(letter["topic"], letter["partition"], letter["kafka_offset"], letter["key"].encode(), headers, value)
+
+
+async def measure(session: AsyncSession) -> None:
+    """Sets the gauge of what waits for a decision; reads the index of waiting letters only."""
+    rows = await fetch(session, BY_TOPIC)
+    DEAD_LETTERS.clear()
+    for row in rows:
+        DEAD_LETTERS.labels(row["topic"]).set(row["n"])
 
 
 async def _waiting(session: AsyncSession, letter_id: UUID) -> Mapping[str, Any]:

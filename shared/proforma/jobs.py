@@ -12,10 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from proforma.bodies import JobOut
 from proforma.context import Context, Principal
-from proforma.db import Database, execute, fetch, fetch_one
+from proforma.db import Database, execute, fetch_one
 from proforma.errors import NotFound
 from proforma.failures import is_deterministic
-from proforma.telemetry import JOB_STEPS, current_trace, logger, traced
+from proforma.telemetry import JOB_STEPS, JOBS_ENDED, current_trace, logger, traced
 
 _POLL_S = 0.5
 
@@ -47,10 +47,6 @@ update jobs set cancel_requested = true,
   status = case status when 'queued' then 'canceled' else status end,
   finished_at = case status when 'queued' then $2::timestamptz end
 where id = $1 and status in ('queued', 'running')
-"""
-NEWEST = """
-select id, kind, status, done, total, refused, created_by, created_at, progressed_at, finished_at from jobs
-where $1::text is null or status = $1 order by created_at desc, id limit $2
 """
 RELEASE = "update jobs set lease_until = null where id = $1 and lease_owner = $2 and status = 'running'"
 PROBLEMS = """
@@ -130,11 +126,6 @@ async def show(session: AsyncSession, job_id: UUID) -> JobOut:
     return JobOut.model_validate({**row, "result": result})
 
 
-async def newest(session: AsyncSession, status: str | None, limit: int) -> Sequence[Mapping[str, Any]]:
-    """Jobs with how far they are, newest first."""
-    return [dict(row) for row in await fetch(session, NEWEST, status, limit)]
-
-
 async def cancel(session: AsyncSession, context: Context, job_id: UUID) -> JobOut:
     """Asks the job to end after the step in hand; what is done stays done. A finished job stays as it is."""
     await execute(session, CANCEL, job_id, context.clock.now())
@@ -211,11 +202,11 @@ class JobRunner:
         if row is None:
             return False
         if row["cancel_requested"]:
-            await execute(session, FINISH, job_id, "canceled", None, now)
+            await self._finish(session, row, "canceled", None)
             return False
         kind = self._kinds.get(row["kind"])
         if kind is None:
-            await execute(session, FINISH, job_id, "failed", json.dumps({"detail": f"unknown kind {row['kind']}"}), now)
+            await self._finish(session, row, "failed", {"detail": f"unknown kind {row['kind']}"})
             return False
         job = _job(row)
         context = self._on_behalf(row)
@@ -229,15 +220,22 @@ class JobRunner:
             session, PROGRESS, job_id, step.done, len(step.problems), json.dumps(dict(step.state)), now, step.total
         )
         if step.finished:
-            await execute(session, FINISH, job_id, "succeeded", json.dumps(dict(step.result or {})), now)
+            await self._finish(session, row, "succeeded", step.result or {})
         return not step.finished
 
     async def _fail(self, job_id: UUID, error: Exception) -> None:
         log.error("jobs.failed", exc_info=error)
         async with self._database.transaction() as session:
-            if await fetch_one(session, PROVE, job_id, self._me, self._context.clock.now() + self._lease()):
-                detail = json.dumps({"detail": str(error)[:2000]})
-                await execute(session, FINISH, job_id, "failed", detail, self._context.clock.now())
+            row = await fetch_one(session, PROVE, job_id, self._me, self._context.clock.now() + self._lease())
+            if row is not None:
+                await self._finish(session, row, "failed", {"detail": str(error)[:2000]})
+
+    async def _finish(
+        self, session: AsyncSession, row: Mapping[str, Any], status: str, result: Mapping[str, Any] | None
+    ) -> None:
+        text = None if result is None else json.dumps(dict(result))
+        await execute(session, FINISH, row["id"], status, text, self._context.clock.now())
+        JOBS_ENDED.labels(row["kind"], status).inc()
 
     def _on_behalf(self, row: Mapping[str, Any]) -> Context:
         """The context of the person who asked: their name stands beside what the job changes, their rights hold."""

@@ -15,7 +15,7 @@ from uuid import UUID
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from proforma import commands, dead_letters, jobs, outbox, relay, waiting
+from proforma import commands, dead_letters, job_lists, outbox, relay, waiting
 from proforma.admin import DeadLetterWhole, dead_letter_whole
 from proforma.bodies import Reason
 from proforma.commands import DONE, REFUSED, Command
@@ -191,7 +191,7 @@ async def _outbox(runtime: Runtime, arguments: argparse.Namespace) -> int:
 
 async def _list_jobs(runtime: Runtime, arguments: argparse.Namespace) -> int:
     async with runtime.database.transaction() as session:
-        found = await jobs.newest(session, arguments.status, arguments.limit)
+        found = await job_lists.newest(session, arguments.status, arguments.limit)
     commands.show(found, arguments)
     return DONE
 

@@ -16,7 +16,7 @@ from proforma.context import Context
 from proforma.db import execute, fetch, fetch_value
 from proforma.envelope import Envelope, Event, Outgoing
 from proforma.errors import BrokenRule
-from proforma.telemetry import current_trace
+from proforma.telemetry import OUTBOX_OLDEST, OUTBOX_PENDING, current_trace
 
 CHANNEL = "outbox"
 
@@ -34,6 +34,10 @@ from (
 where bytes_before < $2 order by id
 """
 PUBLISHED = "update outbox set published = true, published_at = $2 where id = any($1::bigint[]) and not published"
+SUMMARY = """
+select (select count(*) from outbox where not published) as pending,
+  (select created_at from outbox where not published order by id limit 1) as oldest
+"""
 BY_TOPIC = """
 select topic, count(*) as pending, min(created_at) as oldest from outbox where not published
 group by topic order by topic
@@ -79,6 +83,13 @@ async def purge(session: AsyncSession, now: datetime, keep_days: int) -> int:
 async def pending(session: AsyncSession) -> Sequence[Mapping[str, Any]]:
     """What Kafka does not have yet, by topic: how many, and since when the oldest one waits."""
     return [dict(row) for row in await fetch(session, BY_TOPIC)]
+
+
+async def measure(session: AsyncSession, context: Context) -> None:
+    """Sets the gauges of what Kafka does not have yet; reads the index of pending rows only."""
+    (row,) = await fetch(session, SUMMARY)
+    OUTBOX_PENDING.set(row["pending"])
+    OUTBOX_OLDEST.set((context.clock.now() - row["oldest"]).total_seconds() if row["oldest"] else 0)
 
 
 async def origin(session: AsyncSession) -> UUID:

@@ -22,9 +22,22 @@ HTTP_SECONDS = Histogram(
 )
 MESSAGES = Counter("proforma_messages_total", "Consumed messages by outcome", ["topic", "type", "outcome"])
 CONSUMER_AWAY = Gauge("proforma_consumer_retrying", "1 while a batch is retried because something is away", ["topic"])
+CONSUMER_LAG = Gauge(
+    "proforma_consumer_lag", "Messages between this worker's position and the end of a partition that it holds",
+    ["topic", "partition"],
+)  # fmt: skip
 OUTBOX_SENT = Counter("proforma_outbox_sent_total", "Events handed to Kafka", ["topic"])
 OUTBOX_LEADER = Gauge("proforma_outbox_leader", "1 in the process whose relay is active")
+OUTBOX_PENDING = Gauge("proforma_outbox_pending", "Events that Kafka does not have yet")
+OUTBOX_OLDEST = Gauge("proforma_outbox_oldest_seconds", "Age of the oldest event that Kafka does not have; 0: none")
+DEAD_LETTERS = Gauge("proforma_dead_letters", "Messages that wait for a person's decision", ["topic"])
+JOBS = Gauge("proforma_jobs", "Jobs that are queued or running", ["kind", "status"])
+JOBS_DONE = Gauge("proforma_jobs_running_done", "Things that the running jobs have done or refused", ["kind"])
+JOBS_PLANNED = Gauge("proforma_jobs_running_planned", "Things that the running jobs have in all", ["kind"])
+JOBS_ENDED = Counter("proforma_jobs_ended_total", "Jobs that this worker has brought to their end", ["kind", "status"])
 JOB_STEPS = Counter("proforma_job_steps_total", "Committed steps of jobs", ["kind"])
+POOL_IN_USE = Gauge("proforma_database_pool_in_use", "Connections of this process's pool that work right now")
+POOL_MAX = Gauge("proforma_database_pool_max", "Connections that this process's pool may have at once")
 WAITING = Gauge("proforma_waiting", "Things that wait, by kind (GET /v1/waiting)", ["kind"])
 WAITING_AGE = Gauge("proforma_waiting_oldest_seconds", "Age of the oldest thing that waits, by kind", ["kind"])
 

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from proforma import idempotency, inbox, outbox, waiting
+from proforma import dead_letters, idempotency, inbox, job_lists, outbox, waiting
 from proforma.consumer import BatchConsumer
 from proforma.failures import is_deterministic
 from proforma.handlers import Handlers
@@ -22,6 +22,7 @@ from proforma.jobs import JobKind, JobRunner
 from proforma.kafka import ConsumerFactory, ProducerFactory
 from proforma.relay import Relay
 from proforma.runtime import Runtime
+from proforma.sums import Sums, SumsTaker
 from proforma.telemetry import logger
 
 Loop = Callable[[Runtime, asyncio.Event], Awaitable[None]]
@@ -35,12 +36,16 @@ log = logger()
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a service's worker does; `asks`: how a waiting thing of the service's own, by kind, is asked again."""
+    """What a service's worker does; `asks`: how a waiting thing of the service's own, by kind, is asked again.
+
+    `sums` are gauges over tables too big to be read every few seconds by every worker.
+    """
 
     handlers: Handlers = field(default_factory=Handlers)
     jobs: Sequence[JobKind] = ()
     loops: Sequence[Loop] = ()
     asks: Mapping[str, waiting.Ask] = field(default_factory=dict)
+    sums: Sequence[Sums] = ()
 
 
 class Worker:
@@ -56,6 +61,7 @@ class Worker:
         )  # fmt: skip
         self.consumer = _consumer(runtime, work.handlers) if work.handlers.topics else None
         self.jobs = JobRunner(runtime.database, context, work.jobs)
+        self._sums = SumsTaker(runtime.database, work.sums)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`. A task that dies takes the others with it: a half-dead worker would look alive."""
@@ -74,8 +80,7 @@ class Worker:
         turn = 0
         while not stop.is_set():
             try:
-                async with self._runtime.database.transaction() as session:
-                    kinds = await waiting.measure(session, self._runtime.context(), kinds)
+                kinds = await self._measure(kinds)
                 if turn % _PURGE_EVERY == 0:
                     await self._purge(stop)
             except Exception as error:
@@ -88,6 +93,19 @@ class Worker:
                     await stop.wait()
             except TimeoutError:
                 continue
+
+    async def _measure(self, kinds: set[str]) -> set[str]:
+        context = self._runtime.context()
+        async with self._runtime.database.transaction() as session:
+            kinds = await waiting.measure(session, context, kinds)
+            await outbox.measure(session, context)
+            await dead_letters.measure(session)
+            await job_lists.measure(session)
+        if self.consumer is not None:
+            await self.consumer.measure_lag()
+        # The relay's lock makes one worker of them all the one that sends: it adds up as well.
+        await self._sums.take(leading=self.relay.active)
+        return kinds
 
     async def _purge(self, stop: asyncio.Event) -> None:
         now, limits = self._runtime.clock.now(), self._runtime.settings.limits
@@ -133,7 +151,7 @@ def _health_app(runtime: Runtime, worker: Worker) -> Starlette:
         return JSONResponse(body, 200 if fine else 503)
 
     async def metrics(_: Request) -> Response:
-        return metrics_response()
+        return metrics_response(runtime)
 
     return Starlette(routes=[Route("/health/live", live), Route("/health/ready", ready), Route("/metrics", metrics)])
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from invoicing.drafting.handlers import HANDLERS as DRAFTING
+from invoicing.invoices.service import SUMS
 from invoicing.postings.handlers import HANDLERS as POSTINGS
 from invoicing.postings.service import ask_again
 from proforma.handlers import Handlers
@@ -16,4 +17,4 @@ ASKS: Mapping[str, Ask] = {"posting_pending": ask_again}
 
 def build_work(_: Runtime) -> Work:
     """The worker's handlers; invoicing has no jobs and no loops of its own."""
-    return Work(handlers=HANDLERS, asks=ASKS)
+    return Work(handlers=HANDLERS, asks=ASKS, sums=[SUMS])

@@ -16,6 +16,7 @@ from proforma.db import Database, execute, fetch_one
 from proforma.errors import NotFound
 from proforma.failures import is_deterministic
 from proforma.telemetry import JOB_STEPS, JOBS_ENDED, current_trace, logger, traced
+from proforma.tracing import OFF, Tracing, spanned
 
 _POLL_S = 0.5
 
@@ -135,11 +136,12 @@ async def cancel(session: AsyncSession, context: Context, job_id: UUID) -> JobOu
 class JobRunner:
     """Takes jobs one after another. Several processes may run one each: the lease decides whose a job is."""
 
-    def __init__(self, database: Database, context: Context, kinds: Sequence[JobKind]) -> None:
+    def __init__(self, database: Database, context: Context, kinds: Sequence[JobKind], tracing: Tracing = OFF) -> None:
         self._database = database
         self._context = context
         self._kinds = {kind.name: kind for kind in kinds}
         self._me = context.ids()
+        self._tracing = tracing
         self.problem: str | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -168,7 +170,11 @@ class JobRunner:
             return False
         job_id: UUID = row["id"]
         trace = json.loads(row["params"]).get("_trace", {})
-        with traced(trace.get("x-request-id"), trace.get("traceparent"), job_id=str(job_id), job=row["kind"]):
+        ids = {"job_id": str(job_id), "job": row["kind"]}
+        with (
+            spanned(self._tracing, "internal", f"job {row['kind']}", trace.get("traceparent"), ids) as span,
+            traced(trace.get("x-request-id"), span.traceparent, **ids),
+        ):
             await self._work(job_id, stop)
         return True
 

@@ -22,8 +22,8 @@ CHANNEL = "outbox"
 
 INSERT = """
 insert into outbox (event_id, topic, type, key, trace, body, created_at)
-select e, t, y, k, $6, b, $7 from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[])
-  with ordinality as rows (e, t, y, k, b, n) order by n
+select e, t, y, k, c, b, $7 from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
+  with ordinality as rows (e, t, y, k, b, c, n) order by n
 """
 # Cut by bytes as well, because 500 full chunks at once are 250 MB; the first row comes whatever its size.
 PENDING = """
@@ -69,7 +69,7 @@ async def emit(session: AsyncSession, context: Context, events: Sequence[Event |
         [row.type for row in rows],
         [row.key for row in rows],
         [row.body for row in rows],
-        json.dumps(current_trace()),
+        [json.dumps(current_trace(row.key)) for row in rows],
         context.clock.now(),
     )
     await execute(session, f"notify {CHANNEL}")
@@ -98,8 +98,8 @@ async def origin(session: AsyncSession) -> UUID:
     return found
 
 
-def envelope(row: Any, source: str, origin_id: UUID) -> Envelope:
-    """The CloudEvent attributes of one outbox row."""
+def envelope(row: Any, source: str, origin_id: UUID, trace: Mapping[str, str]) -> Envelope:
+    """The CloudEvent attributes of one outbox row, and the trace that it goes on in."""
     return Envelope(
         id=row["event_id"],
         source=source,
@@ -108,5 +108,5 @@ def envelope(row: Any, source: str, origin_id: UUID) -> Envelope:
         time=row["created_at"],
         outbox_id=row["id"],
         outbox_origin=origin_id,
-        trace=json.loads(row["trace"]),
+        trace=trace,
     )

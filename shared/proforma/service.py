@@ -18,6 +18,7 @@ from proforma.operation import operator_commands
 from proforma.runtime import Runtime
 from proforma.settings import ServiceSettings
 from proforma.telemetry import configure_logging
+from proforma.tracing import OFF, Tracing
 from proforma.worker import Work, run_worker
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Service:
         )
 
     def runtime(self, settings: ServiceSettings, role: str, **seams: Any) -> Runtime:
-        """The process's runtime; `seams` replace clock and ids in tests."""
+        """The process's runtime; `seams` replace clock and ids in tests, and say where spans go."""
         return Runtime(self.name, settings, Database(settings, f"{self.name}-{role}"), self.migrations, **seams)
 
     def main(self, arguments: list[str] | None = None) -> None:
@@ -67,7 +68,7 @@ class Service:
         if parsed.process == "migrate":
             self._migrate(settings)
         elif parsed.process == "worker":
-            runtime = self.runtime(settings, "worker")
+            runtime = self.runtime(settings, "worker", tracing=self._tracing(settings, "worker"))
             asyncio.run(run_worker(runtime, self.work(runtime)))
         else:
             self._serve(settings)
@@ -90,10 +91,20 @@ class Service:
         asyncio.run(upgrade(settings.migration_database_url or "", self.migrations, login))
 
     def _serve(self, settings: ServiceSettings) -> None:
+        runtime = self.runtime(settings, "api", tracing=self._tracing(settings, "api"))
         uvicorn.run(
-            self.app(self.runtime(settings, "api")), host=settings.host, port=settings.port,
+            self.app(runtime), host=settings.host, port=settings.port,
             log_config=None, access_log=False, timeout_graceful_shutdown=8,
         )  # fmt: skip
+
+    def _tracing(self, settings: ServiceSettings, role: str) -> Tracing:
+        if not settings.otlp_endpoint:
+            return OFF
+        try:
+            from proforma.otel import tracing_to  # noqa: PLC0415 - an extra, and 15 MB that most do without
+        except ImportError:
+            self._refuse("PROFORMA_OTLP_ENDPOINT is set, and OpenTelemetry is not installed: the extra proforma[otel]")
+        return tracing_to(settings.otlp_endpoint, self.name, role)
 
     def _refuse(self, what: str) -> NoReturn:
         sys.stderr.write(f"{self.name}: {what}\n")

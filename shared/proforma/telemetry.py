@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import TextIO
+from typing import TextIO, TypeGuard
 
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
@@ -43,6 +43,11 @@ WAITING_AGE = Gauge("proforma_waiting_oldest_seconds", "Age of the oldest thing 
 
 REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
 TRACEPARENT: ContextVar[str | None] = ContextVar("traceparent", default=None)
+
+Trace = Mapping[str, str]
+"""The ids of some work, as they travel in message headers."""
+
+_BY_KEY: ContextVar[Mapping[str, Trace]] = ContextVar("traces_by_key")
 
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -103,9 +108,9 @@ def traced(request_id: str | None, traceparent: str | None, **ids: object) -> It
 
     Takes over the caller's ids where they are well-formed and makes new ones where not. `ids` are logged beside them.
     """
-    request = request_id if request_id and _REQUEST_ID.fullmatch(request_id) else secrets.token_hex(12)
+    request = request_id if is_request_id(request_id) else secrets.token_hex(12)
     parent = traceparent or ""
-    trace = parent if _TRACEPARENT.fullmatch(parent) else f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+    trace = parent if is_traceparent(parent) else f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
     tokens = REQUEST_ID.set(request), TRACEPARENT.set(trace)
     try:
         with structlog.contextvars.bound_contextvars(request_id=request, trace_id=trace[3:35], **ids):
@@ -115,8 +120,36 @@ def traced(request_id: str | None, traceparent: str | None, **ids: object) -> It
         TRACEPARENT.reset(tokens[1])
 
 
-def current_trace() -> Mapping[str, str]:
-    """The ids of the work under way, as they travel in message headers."""
+def is_request_id(text: str | None) -> TypeGuard[str]:
+    """True for what may be a request's id."""
+    return text is not None and _REQUEST_ID.fullmatch(text) is not None
+
+
+def is_traceparent(text: str | None) -> TypeGuard[str]:
+    """True for a W3C trace context of the version that there is."""
+    return text is not None and _TRACEPARENT.fullmatch(text) is not None
+
+
+def trace_id(traceparent: str | None) -> str:
+    """The id of the whole trace in a traceparent; empty where it is none."""
+    return traceparent[3:35] if is_traceparent(traceparent) else ""
+
+
+@contextmanager
+def keyed(by_key: Mapping[str, Trace]) -> Iterator[None]:
+    """In the block, what is emitted under one of these Kafka keys belongs to the trace given for it."""
+    token = _BY_KEY.set(by_key)
+    try:
+        yield
+    finally:
+        _BY_KEY.reset(token)
+
+
+def current_trace(key: str | None = None) -> Trace:
+    """The ids of the work under way, or of the part of it that is about `key`."""
+    found = _BY_KEY.get({}).get(key) if key is not None else None
+    if found is not None:
+        return {name: value for name, value in found.items() if value}
     pairs = {"x-request-id": REQUEST_ID.get(), "traceparent": TRACEPARENT.get()}
     return {name: value for name, value in pairs.items() if value}
 

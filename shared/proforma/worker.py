@@ -57,10 +57,10 @@ class Worker:
         self._work = work
         self.relay = Relay(
             runtime.database, ProducerFactory(settings.kafka, settings.topic_prefix), f"/{runtime.service}",
-            runtime.clock, settings.limits,
+            runtime.clock, settings.limits, runtime.tracing,
         )  # fmt: skip
         self.consumer = _consumer(runtime, work.handlers) if work.handlers.topics else None
-        self.jobs = JobRunner(runtime.database, context, work.jobs)
+        self.jobs = JobRunner(runtime.database, context, work.jobs, runtime.tracing)
         self._sums = SumsTaker(runtime.database, work.sums)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -133,7 +133,7 @@ async def _await(work: Awaitable[None]) -> None:
 def _consumer(runtime: Runtime, handlers: Handlers) -> BatchConsumer:
     settings = runtime.settings
     return BatchConsumer(
-        Intake(runtime.database, runtime.context(), handlers, runtime.group),
+        Intake(runtime.database, runtime.context(), handlers, runtime.group, runtime.tracing),
         ConsumerFactory(settings.kafka, runtime.group, handlers.topics, settings.topic_prefix),
         settings.limits.consume_messages_max,
     )
@@ -185,3 +185,4 @@ async def run_worker(runtime: Runtime, work: Work) -> None:
                 await serving
     finally:
         await runtime.database.close()
+        runtime.tracing.close()

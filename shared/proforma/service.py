@@ -68,7 +68,7 @@ class Service:
         if parsed.process == "migrate":
             self._migrate(settings)
         elif parsed.process == "worker":
-            runtime = self.runtime(settings, "worker", tracing=self._tracing(settings, "worker"))
+            runtime = self.runtime(settings, "worker", tracing=self.tracing(settings, "worker"))
             asyncio.run(run_worker(runtime, self.work(runtime)))
         else:
             self._serve(settings)
@@ -91,13 +91,14 @@ class Service:
         asyncio.run(upgrade(settings.migration_database_url or "", self.migrations, login))
 
     def _serve(self, settings: ServiceSettings) -> None:
-        runtime = self.runtime(settings, "api", tracing=self._tracing(settings, "api"))
+        runtime = self.runtime(settings, "api", tracing=self.tracing(settings, "api"))
         uvicorn.run(
             self.app(runtime), host=settings.host, port=settings.port,
             log_config=None, access_log=False, timeout_graceful_shutdown=8,
         )  # fmt: skip
 
-    def _tracing(self, settings: ServiceSettings, role: str) -> Tracing:
+    def tracing(self, settings: ServiceSettings, role: str) -> Tracing:
+        """Where this process's spans go; ends it when the settings ask for what is not installed."""
         if not settings.otlp_endpoint:
             return OFF
         try:

@@ -96,13 +96,14 @@ class Worker:
 
     async def _measure(self, kinds: set[str]) -> set[str]:
         context = self._runtime.context()
+        if self.consumer is not None:
+            # First, because it needs no database: one that is away is when the lag grows.
+            await self.consumer.measure_lag()
         async with self._runtime.database.transaction() as session:
             kinds = await waiting.measure(session, context, kinds)
             await outbox.measure(session, context)
             await dead_letters.measure(session)
             await job_lists.measure(session)
-        if self.consumer is not None:
-            await self.consumer.measure_lag()
         # The relay's lock makes one worker of them all the one that sends: it adds up as well.
         await self._sums.take(leading=self.relay.active)
         return kinds

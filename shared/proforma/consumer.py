@@ -7,7 +7,7 @@ from proforma.envelope import Position, Record
 from proforma.failures import is_deterministic, timed_out
 from proforma.intake import Behind, Intake, first_run
 from proforma.kafka import Away, Consumer, ConsumerFactory
-from proforma.telemetry import CONSUMER_AWAY, logger
+from proforma.telemetry import CONSUMER_AWAY, CONSUMER_LAG, logger
 
 _POLL_MS = 500
 _PAUSE_S = (0.2, 0.5, 1.0, 2.0, 5.0)
@@ -28,6 +28,7 @@ class BatchConsumer:
         self._most = self._batch_max = batch_max
         self._read_from: dict[Position, int] = {}
         self._assignment = 0
+        self._consumer: Consumer | None = None
         self.problem: str | None = None
         self.assigned: set[Position] = set()
 
@@ -37,7 +38,7 @@ class BatchConsumer:
         while not stop.is_set():
             try:
                 async with self._consumer_of(self._assigned) as consumer:
-                    attempt = 0
+                    attempt, self._consumer = 0, consumer
                     await self._consume(consumer, stop)
             except Away as error:
                 self.problem = f"Kafka: {type(error).__name__}: {error}"
@@ -45,7 +46,26 @@ class BatchConsumer:
                 await pause(stop, attempt)
                 attempt += 1
             finally:
-                self.assigned = set()
+                self.assigned, self._consumer = set(), None
+                CONSUMER_LAG.clear()
+
+    async def measure_lag(self) -> None:
+        """Sets the gauge of how far each partition of ours is behind its end; leaves it when Kafka does not answer.
+
+        Asks the broker instead of the last fetch: a consumer that is stuck fetches nothing any more, and its lag is
+        what somebody must see.
+        """
+        if self._consumer is None:
+            return
+        try:
+            ends = await self._consumer.end_offsets(self._read_from.keys() & self.assigned)
+        except Away as error:
+            log.warning("consumer.lag_unknown", problem=f"{type(error).__name__}: {error}")
+            return
+        CONSUMER_LAG.clear()
+        for position, end in ends.items():
+            if position in self._read_from:
+                CONSUMER_LAG.labels(*position).set(max(0, end - self._read_from[position]))
 
     async def _consume(self, consumer: Consumer, stop: asyncio.Event) -> None:
         while not stop.is_set():

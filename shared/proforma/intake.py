@@ -11,7 +11,8 @@ from proforma.db import Database, execute, fetch, fetch_value
 from proforma.envelope import Position, Record
 from proforma.failures import is_deterministic
 from proforma.handlers import Handler, Handlers
-from proforma.telemetry import MESSAGES, logger, traced
+from proforma.telemetry import MESSAGES, logger
+from proforma.tracing import OFF, Tracing, batch_spanned
 
 LOCK_POSITION = """
 insert into consumed (consumer, topic, partition, next_offset, updated_at) values ($1, $2, $3, $4, $5)
@@ -42,11 +43,14 @@ class Intake:
     the second finds it moved.
     """
 
-    def __init__(self, database: Database, context: Context, handlers: Handlers, group: str) -> None:
+    def __init__(
+        self, database: Database, context: Context, handlers: Handlers, group: str, tracing: Tracing = OFF
+    ) -> None:
         self._database = database
         self._context = context
         self._handlers = handlers
         self._group = group
+        self._tracing = tracing
 
     async def positions(self) -> dict[Position, int]:
         """Where each partition goes on."""
@@ -108,12 +112,8 @@ class Intake:
         MESSAGES.labels(position[0], handler.event.TYPE, "handled").inc(len(fresh))
 
     async def _effect(self, session: AsyncSession, handler: Handler, fresh: Sequence[Record]) -> None:
-        # One batch has one trace, its first message's: what it emits cannot be told apart by message any more.
         first = fresh[0]
-        with traced(
-            first.header("x-request-id"), first.header("traceparent"),
-            event_id=str(first.event_id()), event_type=handler.event.TYPE, messages=len(fresh),
-        ):  # fmt: skip
+        with batch_spanned(self._tracing, self._group, fresh):
             await self._handlers.apply(session, self._context, handler, fresh)
             log.debug("consumer.handled", topic=first.topic, partition=first.partition, offset=first.offset)
 

@@ -139,6 +139,15 @@ class Consumer:
             return None
         return offset
 
+    async def end_offsets(self, positions: Iterable[Position]) -> dict[Position, int]:
+        """The offset behind the last message of each partition, from the broker; raises what `Away` names."""
+        partitions = [TopicPartition(self._prefix + topic, number) for topic, number in positions]
+        if not partitions:
+            return {}
+        async with asyncio.timeout(_STOP_S):
+            ends = await self._consumer.end_offsets(partitions)
+        return {self.position_of(partition): end for partition, end in ends.items()}
+
     async def commit(self, offsets: dict[Position, int]) -> None:
         """Tells Kafka too, for its tools; ours are in the database, so a failure here changes nothing."""
         wanted = {TopicPartition(self._prefix + p[0], p[1]): offset for p, offset in offsets.items()}

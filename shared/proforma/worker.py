@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from proforma import idempotency, inbox, outbox, waiting
+from proforma import dead_letters, idempotency, inbox, job_lists, outbox, waiting
 from proforma.consumer import BatchConsumer
 from proforma.failures import is_deterministic
 from proforma.handlers import Handlers
@@ -22,6 +22,7 @@ from proforma.jobs import JobKind, JobRunner
 from proforma.kafka import ConsumerFactory, ProducerFactory
 from proforma.relay import Relay
 from proforma.runtime import Runtime
+from proforma.sums import Sums, SumsTaker
 from proforma.telemetry import logger
 
 Loop = Callable[[Runtime, asyncio.Event], Awaitable[None]]
@@ -35,11 +36,16 @@ log = logger()
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a service's worker does."""
+    """What a service's worker does; `asks`: how a waiting thing of the service's own, by kind, is asked again.
+
+    `sums` are gauges over tables too big to be read every few seconds by every worker.
+    """
 
     handlers: Handlers = field(default_factory=Handlers)
     jobs: Sequence[JobKind] = ()
     loops: Sequence[Loop] = ()
+    asks: Mapping[str, waiting.Ask] = field(default_factory=dict)
+    sums: Sequence[Sums] = ()
 
 
 class Worker:
@@ -51,10 +57,11 @@ class Worker:
         self._work = work
         self.relay = Relay(
             runtime.database, ProducerFactory(settings.kafka, settings.topic_prefix), f"/{runtime.service}",
-            runtime.clock, settings.limits,
+            runtime.clock, settings.limits, runtime.tracing,
         )  # fmt: skip
         self.consumer = _consumer(runtime, work.handlers) if work.handlers.topics else None
-        self.jobs = JobRunner(runtime.database, context, work.jobs)
+        self.jobs = JobRunner(runtime.database, context, work.jobs, runtime.tracing)
+        self._sums = SumsTaker(runtime.database, work.sums)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`. A task that dies takes the others with it: a half-dead worker would look alive."""
@@ -73,8 +80,7 @@ class Worker:
         turn = 0
         while not stop.is_set():
             try:
-                async with self._runtime.database.transaction() as session:
-                    kinds = await waiting.measure(session, self._runtime.context(), kinds)
+                kinds = await self._measure(kinds)
                 if turn % _PURGE_EVERY == 0:
                     await self._purge(stop)
             except Exception as error:
@@ -87,6 +93,20 @@ class Worker:
                     await stop.wait()
             except TimeoutError:
                 continue
+
+    async def _measure(self, kinds: set[str]) -> set[str]:
+        context = self._runtime.context()
+        if self.consumer is not None:
+            # First, because it needs no database: one that is away is when the lag grows.
+            await self.consumer.measure_lag()
+        async with self._runtime.database.transaction() as session:
+            kinds = await waiting.measure(session, context, kinds)
+            await outbox.measure(session, context)
+            await dead_letters.measure(session)
+            await job_lists.measure(session)
+        # The relay's lock makes one worker of them all the one that sends: it adds up as well.
+        await self._sums.take(leading=self.relay.active)
+        return kinds
 
     async def _purge(self, stop: asyncio.Event) -> None:
         now, limits = self._runtime.clock.now(), self._runtime.settings.limits
@@ -114,7 +134,7 @@ async def _await(work: Awaitable[None]) -> None:
 def _consumer(runtime: Runtime, handlers: Handlers) -> BatchConsumer:
     settings = runtime.settings
     return BatchConsumer(
-        Intake(runtime.database, runtime.context(), handlers, runtime.group),
+        Intake(runtime.database, runtime.context(), handlers, runtime.group, runtime.tracing),
         ConsumerFactory(settings.kafka, runtime.group, handlers.topics, settings.topic_prefix),
         settings.limits.consume_messages_max,
     )
@@ -132,7 +152,7 @@ def _health_app(runtime: Runtime, worker: Worker) -> Starlette:
         return JSONResponse(body, 200 if fine else 503)
 
     async def metrics(_: Request) -> Response:
-        return metrics_response()
+        return metrics_response(runtime)
 
     return Starlette(routes=[Route("/health/live", live), Route("/health/ready", ready), Route("/metrics", metrics)])
 
@@ -166,3 +186,4 @@ async def run_worker(runtime: Runtime, work: Work) -> None:
                 await serving
     finally:
         await runtime.database.close()
+        runtime.tracing.close()

@@ -13,7 +13,7 @@ export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down reset status demo bench test model lint format lock
+.PHONY: help install up down reset status demo bench test model lint format docs publish lock
 
 help: ## what there is
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
@@ -62,6 +62,12 @@ lint: install ## ruff, mypy, import-linter
 format: install ## let ruff put the code in order
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+docs: install ## docs/openapi, docs/asyncapi.yaml and docs/events, made from the models
+	$(BIN)/python -m contracts
+
+publish: docs ## at a release: freeze the schemas of events; refuses what breaks a published one
+	$(BIN)/python -m contracts publish
 
 lock: install ## resolve all dependencies anew
 	$(COMPILE) --upgrade shared/pyproject.toml --group pyproject.toml:local --group pyproject.toml:dev -o requirements.lock

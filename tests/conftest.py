@@ -135,7 +135,12 @@ async def make_runtime(
             service = service_named(name)
             database = await databases.lend(service)
             ending.push_async_callback(databases.give_back, service, database)
-            seams = {"clock": given.pop("clock", clock)} | ({"ids": given.pop("ids")} if "ids" in given else {})
+            seams: dict[str, Any] = {
+                "clock": clock,
+                **{seam: given.pop(seam) for seam in ("clock", "ids") if seam in given},
+            }
+            if "tracing" in given:  # one for each service, because each names itself in its spans
+                seams["tracing"] = given.pop("tracing")(name)
             runtime = service.runtime(make_settings(database.url, **given), "test", **seams)
             ending.push_async_callback(runtime.database.close)
             return runtime

@@ -11,24 +11,12 @@ from pydantic import Field
 from proforma import dead_letters, jobs, pages, waiting
 from proforma.auth import ROLES, role
 from proforma.bodies import Input, JobOut, Output, Page, Reason
-from proforma.db import fetch, fetch_one
-from proforma.errors import NotFound
+from proforma.db import fetch
 from proforma.handlers import Handlers
 from proforma.http import Ctx, Tx, router
 from proforma.problems import problems
 
-# Without bodies: a page of a thousand full ones would be a gigabyte.
-LETTERS = """
-select id, topic, partition, kafka_offset, event_id, event_type, key, reason, status, created_at, decided_by,
-  decided_at, decision_reason
-from dead_letters where ($1::uuid is null or id > $1) and ($2::text is null or status = $2)
-order by id limit $3
-"""
 PROBLEM_ROWS = "select * from job_problems where job_id = $1 and n > $2 order by n limit $3"
-WAITING_ROWS = """
-select kind, id, since, detail from waiting
-where ($1::timestamptz is null or (since, kind, id) > ($1, $2, $3)) order by since, kind, id limit $4
-"""
 
 
 class WaitingOut(Output):
@@ -76,7 +64,7 @@ class DeadLetterWhole(DeadLetterOut):
 class ReplayIn(Input):
     """`body`: the repaired JSON text; without it the message is handled again as it came."""
 
-    body: str | None = Field(default=None, max_length=1_000_000, pattern=r"^[^\x00]*$")
+    body: str | None = Field(default=None, max_length=dead_letters.REPAIRED_MAX, pattern=r"^[^\x00]*$")
 
 
 class DropIn(Input):
@@ -100,7 +88,8 @@ def _letter(row: Mapping[str, Any]) -> DeadLetterOut:
     return DeadLetterOut.model_validate({**row, "offset": row["kafka_offset"]})
 
 
-def _whole(row: Mapping[str, Any]) -> DeadLetterWhole:
+def dead_letter_whole(row: Mapping[str, Any]) -> DeadLetterWhole:
+    """The answer that shows all of a letter."""
     record = dead_letters.record_of(row, None)
     headers = [HeaderOut(name=name, value=_text(value)) for name, value in record.headers]
     return DeadLetterWhole(
@@ -152,8 +141,7 @@ def _waiting(asks: Mapping[str, waiting.Ask]) -> APIRouter:
     @routes.get("", dependencies=[role("admin")])
     async def list_waiting(session: Tx, limit: pages.Limit = 100, after: pages.After = None) -> Page[WaitingOut]:
         """What waits, oldest first."""
-        since, kind, thing = pages.waiting_key(after)
-        rows = await fetch(session, WAITING_ROWS, since, kind, thing, limit + 1)
+        rows = await waiting.page(session, pages.waiting_key(after), limit + 1)
         page = rows[:limit]
         last = page[-1] if len(rows) > limit else None
         following = pages.encode(last["since"].isoformat(), last["kind"], last["id"]) if last else None
@@ -180,27 +168,24 @@ def _letters(handlers: Handlers) -> APIRouter:
         after: pages.After = None,
     ) -> Page[DeadLetterOut]:
         """Messages that could not take effect."""
-        rows = await fetch(session, LETTERS, pages.after_id(after), status, limit + 1)
+        rows = await dead_letters.page(session, pages.after_id(after), status, limit + 1)
         page, following = pages.cut(rows, limit, lambda row: row["id"])
         return Page(items=[_letter(row) for row in page], next=following)
 
     @routes.get("/{letter_id}", dependencies=[admin], responses=problems(404))
     async def show_dead_letter(letter_id: UUID, session: Tx) -> DeadLetterWhole:
         """One of them, with its body and headers."""
-        row = await fetch_one(session, "select * from dead_letters where id = $1", letter_id)
-        if row is None:
-            raise NotFound(f"no dead letter {letter_id}")
-        return _whole(row)
+        return dead_letter_whole(await dead_letters.show(session, letter_id))
 
     @routes.post("/{letter_id}/replay", dependencies=[admin], responses=problems(404, 409))
     async def replay(letter_id: UUID, session: Tx, context: Ctx, body: ReplayIn | None = None) -> DeadLetterWhole:
         """Handles it again, after the cause is repaired, or with a repaired body."""
         repaired = body.body if body else None
-        return _whole(await dead_letters.replay(session, context, handlers, letter_id, repaired))
+        return dead_letter_whole(await dead_letters.replay(session, context, handlers, letter_id, repaired))
 
     @routes.post("/{letter_id}/drop", dependencies=[admin], responses=problems(404, 409))
     async def drop(letter_id: UUID, body: DropIn, session: Tx, context: Ctx) -> DeadLetterWhole:
         """Gives it up, with a reason; what waited for it is answered."""
-        return _whole(await dead_letters.drop(session, context, handlers, letter_id, body.reason))
+        return dead_letter_whole(await dead_letters.drop(session, context, handlers, letter_id, body.reason))
 
     return routes

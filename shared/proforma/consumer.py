@@ -9,7 +9,7 @@ from proforma.intake import Behind, Elsewhere, Intake, first_run
 from proforma.kafka.consumer import Consumer, ConsumerFactory
 from proforma.kafka.errors import Away, Refused
 from proforma.partition_log import LogId, Placed
-from proforma.telemetry import CONSUMER_AWAY, CONSUMER_STOPPED, logger
+from proforma.telemetry import CONSUMER_AWAY, CONSUMER_LAG, CONSUMER_STOPPED, logger
 
 _POLL_MS = 500
 _JOINING_MS = 100
@@ -39,6 +39,7 @@ class BatchConsumer:
         self._stopped: dict[Position, str] = {}
         self._examine_at = 0.0
         self._assignment = 0
+        self._consumer: Consumer | None = None
         self.problem: str | None = None
         self.assigned: set[Position] = set()
 
@@ -55,15 +56,34 @@ class BatchConsumer:
         while not stop.is_set():
             try:
                 async with self._consumer_of(self._assigned) as consumer:
-                    attempt = 0
+                    attempt, self._consumer = 0, consumer
                     await self._consume(consumer, stop)
             except Away as error:
                 self._say("consumer.interrupted", "Kafka", error)
                 await pause(stop, attempt)
                 attempt += 1
             finally:
-                self.assigned = set()
+                self.assigned, self._consumer = set(), None
+                CONSUMER_LAG.clear()
                 self._forget()
+
+    async def measure_lag(self) -> None:
+        """Sets the gauge of how far each partition of ours is behind its end; leaves it when Kafka does not answer.
+
+        Asks the broker instead of the last fetch: a consumer that is stuck fetches nothing any more, and its lag is
+        what somebody must see.
+        """
+        if self._consumer is None:
+            return
+        try:
+            ends = await self._consumer.end_offsets(self._read_from.keys() & self.assigned)
+        except Away as error:
+            log.warning("consumer.lag_unknown", problem=f"{type(error).__name__}: {error}")
+            return
+        CONSUMER_LAG.clear()
+        for position, end in ends.items():
+            if position in self._read_from:
+                CONSUMER_LAG.labels(*position).set(max(0, end - self._read_from[position]))
 
     def _say(self, event: str, what: str, error: BaseException) -> None:
         """Tried again every few seconds: one line is enough. The watch has one for a login that is refused."""

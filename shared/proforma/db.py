@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any, cast
 
 import asyncpg
-from sqlalchemy import MetaData, text
+from sqlalchemy import AsyncAdaptedQueuePool, MetaData, text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from proforma.settings import ServiceSettings
@@ -48,6 +48,7 @@ class Database:
             pool_pre_ping=True,
             connect_args={"server_settings": self._server_settings, "timeout": 10},
         )
+        self._connections_max = 2 * settings.pool_size
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
 
     @asynccontextmanager
@@ -59,6 +60,11 @@ class Database:
     async def connect(self, **server_settings: str) -> "asyncpg.Connection[asyncpg.Record]":
         """A connection outside the pool, for LISTEN and for locks that outlive a transaction."""
         return await asyncpg.connect(self.url, server_settings={**self._server_settings, **server_settings}, timeout=10)
+
+    def pool(self) -> tuple[int, int]:
+        """How many connections of the pool are in use, and how many may be at once."""
+        pool = cast("AsyncAdaptedQueuePool", self.engine.pool)
+        return pool.checkedout(), self._connections_max
 
     async def close(self) -> None:
         await self.engine.dispose()

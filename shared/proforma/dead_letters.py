@@ -1,7 +1,7 @@
 """Dead letters: messages that could not take effect, kept with their reason until a person replays or drops them."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -11,21 +11,31 @@ from proforma import inbox
 from proforma.context import Context
 from proforma.db import execute, fetch, fetch_one
 from proforma.envelope import Record
-from proforma.errors import BrokenRule, Conflict, NotFound
+from proforma.errors import BrokenRule, Conflict, Invalid, NotFound
 from proforma.failures import is_deterministic
 from proforma.handlers import Handlers
+from proforma.telemetry import DEAD_LETTERS
 
 KEEP = """
 insert into dead_letters (id, consumer, topic, partition, kafka_offset, event_id, event_type, key, headers, value,
                           reason, status, created_at)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'waiting', $12)
 """
+# Without bodies: a page of a thousand full ones would be a gigabyte.
+PAGE = """
+select id, topic, partition, kafka_offset, event_id, event_type, key, reason, status, created_at, decided_by,
+  decided_at, decision_reason
+from dead_letters where ($1::uuid is null or id > $1) and ($2::text is null or status = $2)
+order by id limit $3
+"""
+BY_TOPIC = "select topic, count(*) as n from dead_letters where status = 'waiting' group by topic"
 LOCK = "select * from dead_letters where id = $1 for update"
 DECIDE = """
 update dead_letters set status = $2, decided_by = $3, decided_at = $4, decision_reason = $5, repaired = $6
 where id = $1 returning *
 """
 _REASON_MAX = 4_000
+REPAIRED_MAX = 1_000_000
 
 
 async def keep(session: AsyncSession, context: Context, consumer: str, record: Record, error: BaseException) -> None:
@@ -45,6 +55,28 @@ async def keep(session: AsyncSession, context: Context, consumer: str, record: R
 def _storable(text: bytes) -> str:
     # PostgreSQL's text takes no NUL; a letter that cannot be stored would stop its partition.
     return text.decode(errors="replace").replace("\x00", "\N{REPLACEMENT CHARACTER}")
+
+
+async def page(
+    session: AsyncSession, after: UUID | None, status: str | None, limit: int
+) -> Sequence[Mapping[str, Any]]:
+    """Letters without their bodies, oldest first, behind `after`; all of them where `status` is None."""
+    return [dict(row) for row in await fetch(session, PAGE, after, status, limit)]
+
+
+async def show(session: AsyncSession, letter_id: UUID) -> Mapping[str, Any]:
+    """One of them with its body and headers; raises NotFound."""
+    row = await fetch_one(session, "select * from dead_letters where id = $1", letter_id)
+    if row is None:
+        raise NotFound(f"no dead letter {letter_id}")
+    return dict(row)
+
+
+def repaired_body(text: str) -> str:
+    """A body that a person repaired; raises Invalid for what cannot be kept beside the letter."""
+    if len(text) > REPAIRED_MAX or "\x00" in text:
+        raise Invalid.field("/body", f"at most {REPAIRED_MAX} characters, none of them NUL")
+    return text
 
 
 async def replay(
@@ -92,6 +124,14 @@ def record_of(letter: Mapping[str, Any], repaired: str | None) -> Record:
     headers = [(name, None if value is None else bytes.fromhex(value)) for name, value in json.loads(letter["headers"])]
     value = letter["value"] if repaired is None else repaired.encode()
     return Record(letter["topic"], letter["partition"], letter["kafka_offset"], letter["key"].encode(), headers, value)
+
+
+async def measure(session: AsyncSession) -> None:
+    """Sets the gauge of what waits for a decision; reads the index of waiting letters only."""
+    rows = await fetch(session, BY_TOPIC)
+    DEAD_LETTERS.clear()
+    for row in rows:
+        DEAD_LETTERS.labels(row["topic"]).set(row["n"])
 
 
 async def _waiting(session: AsyncSession, letter_id: UUID) -> Mapping[str, Any]:

@@ -13,6 +13,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from proforma.errors import Problem, TooLarge
 from proforma.problems import respond
 from proforma.telemetry import HTTP_SECONDS, logger, traced
+from proforma.tracing import OFF, Span, Tracing, spanned
+
+_PROBES = ("/health", "/metrics")
+_SERVER_ERRORS = 500
 
 log = logger()
 
@@ -34,12 +38,19 @@ class Observe:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        with traced(_header(scope, b"x-request-id"), _header(scope, b"traceparent")) as (request_id, trace):
-            await self._observed(scope, receive, send, [
-                (b"x-request-id", request_id.encode()), (b"traceparent", trace.encode())
-            ])  # fmt: skip
+        parent = _header(scope, b"traceparent")
+        # Probes and scrapes come every few seconds from each of many: no trace of them is ever looked at.
+        tracing: Tracing = OFF if scope["path"].startswith(_PROBES) else scope["app"].state.runtime.tracing
+        with (
+            spanned(tracing, "server", scope["method"], parent) as span,
+            traced(_header(scope, b"x-request-id"), span.traceparent) as (request_id, trace),
+        ):
+            ids = [(b"x-request-id", request_id.encode()), (b"traceparent", trace.encode())]
+            await self._observed(scope, receive, send, ids, span)
 
-    async def _observed(self, scope: Scope, receive: Receive, send: Send, ids: list[tuple[bytes, bytes]]) -> None:
+    async def _observed(
+        self, scope: Scope, receive: Receive, send: Send, ids: list[tuple[bytes, bytes]], span: Span
+    ) -> None:
         began = time.perf_counter()
         status = 0
 
@@ -61,7 +72,13 @@ class Observe:
             took = time.perf_counter() - began
             route = _route(scope)
             HTTP_SECONDS.labels(scope["method"], route, status).observe(took)
-            if not route.startswith(("/health", "/metrics")):
+            span.rename(f"{scope['method']} {route}", {
+                "http.request.method": scope["method"], "http.route": route, "http.response.status_code": status,
+                "url.path": scope["path"],
+            })  # fmt: skip
+            if status >= _SERVER_ERRORS:
+                span.fail(str(status))
+            if not route.startswith(_PROBES):
                 log.info("http", method=scope["method"], path=scope["path"], status=status, ms=round(took * 1000, 1))
 
 

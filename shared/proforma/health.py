@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from proforma.kafka import cluster
 from proforma.revisions import revision_problem
 from proforma.runtime import Runtime
+from proforma.telemetry import POOL_IN_USE, POOL_MAX
 
 
 class Health(BaseModel):
@@ -38,8 +39,11 @@ async def readiness(runtime: Runtime) -> Health:
     return Health(status="ready" if revision == "ok" else "not ready", dependencies=dependencies)
 
 
-def metrics_response() -> Response:
-    """Prometheus' text format."""
+def metrics_response(runtime: Runtime) -> Response:
+    """Prometheus' text format; the pool is measured now."""
+    in_use, most = runtime.database.pool()
+    POOL_IN_USE.set(in_use)
+    POOL_MAX.set(most)
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
@@ -49,16 +53,19 @@ def health_router() -> APIRouter:
 
     @routes.get("/health/live")
     async def live() -> Health:
+        """The process answers; nothing else is asked."""
         return Health(status="live")
 
     @routes.get("/health/ready", responses={503: {"model": Health}})
     async def ready(request: Request, response: Response) -> Health:
+        """Whether it can do its work, with the state of each dependency; 503 when it cannot."""
         health = await readiness(request.app.state.runtime)
         response.status_code = 200 if health.status == "ready" else 503
         return health
 
     @routes.get("/metrics", response_class=Response)
-    async def metrics() -> Response:
-        return metrics_response()
+    async def metrics(request: Request) -> Response:
+        """All metrics, in Prometheus' text format."""
+        return metrics_response(request.app.state.runtime)
 
     return routes

@@ -138,6 +138,7 @@ def create_app(
     async def lifespan(served: FastAPI) -> AsyncIterator[None]:
         yield
         await served.state.runtime.database.close()
+        served.state.runtime.tracing.close()
 
     app = FastAPI(
         title=title, description=description, version="1", lifespan=lifespan, redoc_url=None, redirect_slashes=False

@@ -12,7 +12,8 @@ from proforma.envelope import Position, Record
 from proforma.failures import is_deterministic
 from proforma.handlers import Handler, Handlers
 from proforma.partition_log import Log, LogId, Placed, why_stopped
-from proforma.telemetry import MESSAGES, logger, traced
+from proforma.telemetry import MESSAGES, logger
+from proforma.tracing import OFF, Tracing, batch_spanned
 
 log = logger()
 
@@ -37,11 +38,14 @@ class Intake:
     the second finds it moved.
     """
 
-    def __init__(self, database: Database, context: Context, handlers: Handlers, group: str) -> None:
+    def __init__(
+        self, database: Database, context: Context, handlers: Handlers, group: str, tracing: Tracing = OFF
+    ) -> None:
         self._database = database
         self._context = context
         self._handlers = handlers
         self._group = group
+        self._tracing = tracing
 
     async def positions(self) -> dict[Position, Placed]:
         """Where each partition goes on, and in which log."""
@@ -135,12 +139,8 @@ class Intake:
         MESSAGES.labels(position[0], handler.event.TYPE, "handled").inc(len(fresh))
 
     async def _effect(self, session: AsyncSession, handler: Handler, fresh: Sequence[Record]) -> None:
-        # One batch has one trace, its first message's: what it emits cannot be told apart by message any more.
         first = fresh[0]
-        with traced(
-            first.header("x-request-id"), first.header("traceparent"),
-            event_id=str(first.event_id()), event_type=handler.event.TYPE, messages=len(fresh),
-        ):  # fmt: skip
+        with batch_spanned(self._tracing, self._group, fresh):
             await self._handlers.apply(session, self._context, handler, fresh)
             log.debug("consumer.handled", topic=first.topic, partition=first.partition, offset=first.offset)
 

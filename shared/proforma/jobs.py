@@ -15,7 +15,8 @@ from proforma.context import Context, Principal
 from proforma.db import Database, execute, fetch_one
 from proforma.errors import NotFound
 from proforma.failures import is_deterministic
-from proforma.telemetry import JOB_STEPS, current_trace, logger, traced
+from proforma.telemetry import JOB_STEPS, JOBS_ENDED, current_trace, logger, traced
+from proforma.tracing import OFF, Tracing, spanned
 
 _POLL_S = 0.5
 
@@ -135,11 +136,12 @@ async def cancel(session: AsyncSession, context: Context, job_id: UUID) -> JobOu
 class JobRunner:
     """Takes jobs one after another. Several processes may run one each: the lease decides whose a job is."""
 
-    def __init__(self, database: Database, context: Context, kinds: Sequence[JobKind]) -> None:
+    def __init__(self, database: Database, context: Context, kinds: Sequence[JobKind], tracing: Tracing = OFF) -> None:
         self._database = database
         self._context = context
         self._kinds = {kind.name: kind for kind in kinds}
         self._me = context.ids()
+        self._tracing = tracing
         self.problem: str | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -168,7 +170,11 @@ class JobRunner:
             return False
         job_id: UUID = row["id"]
         trace = json.loads(row["params"]).get("_trace", {})
-        with traced(trace.get("x-request-id"), trace.get("traceparent"), job_id=str(job_id), job=row["kind"]):
+        ids = {"job_id": str(job_id), "job": row["kind"]}
+        with (
+            spanned(self._tracing, "internal", f"job {row['kind']}", trace.get("traceparent"), ids) as span,
+            traced(trace.get("x-request-id"), span.traceparent, **ids),
+        ):
             await self._work(job_id, stop)
         return True
 
@@ -202,11 +208,11 @@ class JobRunner:
         if row is None:
             return False
         if row["cancel_requested"]:
-            await execute(session, FINISH, job_id, "canceled", None, now)
+            await self._finish(session, row, "canceled", None)
             return False
         kind = self._kinds.get(row["kind"])
         if kind is None:
-            await execute(session, FINISH, job_id, "failed", json.dumps({"detail": f"unknown kind {row['kind']}"}), now)
+            await self._finish(session, row, "failed", {"detail": f"unknown kind {row['kind']}"})
             return False
         job = _job(row)
         context = self._on_behalf(row)
@@ -220,15 +226,22 @@ class JobRunner:
             session, PROGRESS, job_id, step.done, len(step.problems), json.dumps(dict(step.state)), now, step.total
         )
         if step.finished:
-            await execute(session, FINISH, job_id, "succeeded", json.dumps(dict(step.result or {})), now)
+            await self._finish(session, row, "succeeded", step.result or {})
         return not step.finished
 
     async def _fail(self, job_id: UUID, error: Exception) -> None:
         log.error("jobs.failed", exc_info=error)
         async with self._database.transaction() as session:
-            if await fetch_one(session, PROVE, job_id, self._me, self._context.clock.now() + self._lease()):
-                detail = json.dumps({"detail": str(error)[:2000]})
-                await execute(session, FINISH, job_id, "failed", detail, self._context.clock.now())
+            row = await fetch_one(session, PROVE, job_id, self._me, self._context.clock.now() + self._lease())
+            if row is not None:
+                await self._finish(session, row, "failed", {"detail": str(error)[:2000]})
+
+    async def _finish(
+        self, session: AsyncSession, row: Mapping[str, Any], status: str, result: Mapping[str, Any] | None
+    ) -> None:
+        text = None if result is None else json.dumps(dict(result))
+        await execute(session, FINISH, row["id"], status, text, self._context.clock.now())
+        JOBS_ENDED.labels(row["kind"], status).inc()
 
     def _on_behalf(self, row: Mapping[str, Any]) -> Context:
         """The context of the person who asked: their name stands beside what the job changes, their rights hold."""

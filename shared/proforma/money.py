@@ -114,10 +114,18 @@ def _number(value: object) -> Decimal:
     return Decimal(value)
 
 
-def _schema(places: int, least: Decimal, digits: int = 13) -> WithJsonSchema:
+def _schema(places: int, least: Decimal, most: Decimal) -> WithJsonSchema:
     sign = "-?" if least < 0 else ""
+    digits = max(13, len(f"{most:f}"))
     return WithJsonSchema(
-        {"type": "string", "pattern": rf"^{sign}[0-9]{{1,{digits}}}(\.[0-9]{{1,{places}}})?$", "examples": ["8.00"]}
+        {
+            "type": "string",
+            "pattern": rf"^{sign}[0-9]{{1,{digits}}}(\.[0-9]{{1,{places}}})?$",
+            # JSON Schema limits numbers only, and ours travel as texts.
+            "x-minimum": f"{least:f}",
+            "x-maximum": f"{most:f}",
+            "examples": ["8.00"],
+        }
     )
 
 
@@ -128,33 +136,47 @@ def _text(value: Decimal) -> str:
 _serialise = PlainSerializer(_text, return_type=str, when_used="json")
 
 Quantity = Annotated[
-    Decimal, BeforeValidator(_decimal(2, Decimal("0.01"), QUANTITY_MAX)), _serialise, _schema(2, Decimal(0))
+    Decimal,
+    BeforeValidator(_decimal(2, Decimal("0.01"), QUANTITY_MAX)),
+    _serialise,
+    _schema(2, Decimal("0.01"), QUANTITY_MAX),
 ]
 """Above zero, two decimals at most, up to 1,000,000."""
 
 QuantityFromZero = Annotated[
-    Decimal, BeforeValidator(_decimal(2, Decimal(0), QUANTITY_MAX)), _serialise, _schema(2, Decimal(0))
+    Decimal, BeforeValidator(_decimal(2, Decimal(0), QUANTITY_MAX)), _serialise, _schema(2, Decimal(0), QUANTITY_MAX)
 ]
 """Like `Quantity`, zero allowed."""
 
 SignedQuantity = Annotated[
-    Decimal, BeforeValidator(_decimal(2, -QUANTITY_MAX, QUANTITY_MAX)), _serialise, _schema(2, Decimal(-1))
+    Decimal,
+    BeforeValidator(_decimal(2, -QUANTITY_MAX, QUANTITY_MAX)),
+    _serialise,
+    _schema(2, -QUANTITY_MAX, QUANTITY_MAX),
 ]
 """A ledger row's quantity: reversals are negative."""
 
-Price = Annotated[Decimal, BeforeValidator(_decimal(4, Decimal(0), PRICE_MAX)), _serialise, _schema(4, Decimal(0))]
+Price = Annotated[
+    Decimal, BeforeValidator(_decimal(4, Decimal(0), PRICE_MAX)), _serialise, _schema(4, Decimal(0), PRICE_MAX)
+]
 """Per unit, up to four decimals."""
 
-Amount = Annotated[Decimal, BeforeValidator(_decimal(4, -AMOUNT_MAX, AMOUNT_MAX)), _serialise, _schema(4, Decimal(-1))]
+Amount = Annotated[
+    Decimal, BeforeValidator(_decimal(4, -AMOUNT_MAX, AMOUNT_MAX)), _serialise, _schema(4, -AMOUNT_MAX, AMOUNT_MAX)
+]
 """In the currency's minor units (at most four decimals in any currency)."""
 
-Rate = Annotated[Decimal, BeforeValidator(_decimal(8, RATE_LEAST, RATE_MAX)), _serialise, _schema(8, Decimal(0))]
+Rate = Annotated[
+    Decimal, BeforeValidator(_decimal(8, RATE_LEAST, RATE_MAX)), _serialise, _schema(8, RATE_LEAST, RATE_MAX)
+]
 """Units of one currency for a unit of another: above zero, up to eight decimals."""
 
 QuantitySum = Annotated[
-    Decimal, BeforeValidator(_decimal(2, -SUM_MAX, SUM_MAX)), _serialise, _schema(2, Decimal(-1), 19)
+    Decimal, BeforeValidator(_decimal(2, -SUM_MAX, SUM_MAX)), _serialise, _schema(2, -SUM_MAX, SUM_MAX)
 ]
 """A total of quantities: 200,000 details of 8 hours are more than one quantity may be."""
 
-AmountSum = Annotated[Decimal, BeforeValidator(_decimal(4, -SUM_MAX, SUM_MAX)), _serialise, _schema(4, Decimal(-1), 19)]
+AmountSum = Annotated[
+    Decimal, BeforeValidator(_decimal(4, -SUM_MAX, SUM_MAX)), _serialise, _schema(4, -SUM_MAX, SUM_MAX)
+]
 """A total of amounts: it may exceed what a single amount may be."""

@@ -5,7 +5,7 @@ widened race). Order per key is the emitter's duty: lock the aggregate's row fir
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -13,17 +13,17 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from proforma.context import Context
-from proforma.db import execute, fetch_value
+from proforma.db import execute, fetch, fetch_value
 from proforma.envelope import Envelope, Event, Outgoing
 from proforma.errors import BrokenRule
-from proforma.telemetry import current_trace
+from proforma.telemetry import OUTBOX_OLDEST, OUTBOX_PENDING, current_trace
 
 CHANNEL = "outbox"
 
 INSERT = """
 insert into outbox (event_id, topic, type, key, trace, body, created_at)
-select e, t, y, k, $6, b, $7 from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[])
-  with ordinality as rows (e, t, y, k, b, n) order by n
+select e, t, y, k, c, b, $7 from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
+  with ordinality as rows (e, t, y, k, b, c, n) order by n
 """
 # Cut by bytes as well, because 500 full chunks at once are 250 MB; the first row comes whatever its size.
 PENDING = """
@@ -34,6 +34,14 @@ from (
 where bytes_before < $2 order by id
 """
 PUBLISHED = "update outbox set published = true, published_at = $2 where id = any($1::bigint[]) and not published"
+SUMMARY = """
+select (select count(*) from outbox where not published) as pending,
+  (select created_at from outbox where not published order by id limit 1) as oldest
+"""
+BY_TOPIC = """
+select topic, count(*) as pending, min(created_at) as oldest from outbox where not published
+group by topic order by topic
+"""
 PURGE = """
 delete from outbox where id in (
   select id from outbox where published and published_at < $1 order by id limit 5000)
@@ -61,7 +69,7 @@ async def emit(session: AsyncSession, context: Context, events: Sequence[Event |
         [row.type for row in rows],
         [row.key for row in rows],
         [row.body for row in rows],
-        json.dumps(current_trace()),
+        [json.dumps(current_trace(row.key)) for row in rows],
         context.clock.now(),
     )
     await execute(session, f"notify {CHANNEL}")
@@ -72,14 +80,26 @@ async def purge(session: AsyncSession, now: datetime, keep_days: int) -> int:
     return await execute(session, PURGE, now - timedelta(days=keep_days))
 
 
+async def pending(session: AsyncSession) -> Sequence[Mapping[str, Any]]:
+    """What Kafka does not have yet, by topic: how many, and since when the oldest one waits."""
+    return [dict(row) for row in await fetch(session, BY_TOPIC)]
+
+
+async def measure(session: AsyncSession, context: Context) -> None:
+    """Sets the gauges of what Kafka does not have yet; reads the index of pending rows only."""
+    (row,) = await fetch(session, SUMMARY)
+    OUTBOX_PENDING.set(row["pending"])
+    OUTBOX_OLDEST.set((context.clock.now() - row["oldest"]).total_seconds() if row["oldest"] else 0)
+
+
 async def origin(session: AsyncSession) -> UUID:
     """The random id that this database got from its first migration: tells its messages from a restored copy's."""
     found: UUID = await fetch_value(session, "select origin from database_identity")
     return found
 
 
-def envelope(row: Any, source: str, origin_id: UUID) -> Envelope:
-    """The CloudEvent attributes of one outbox row."""
+def envelope(row: Any, source: str, origin_id: UUID, trace: Mapping[str, str]) -> Envelope:
+    """The CloudEvent attributes of one outbox row, and the trace that it goes on in."""
     return Envelope(
         id=row["event_id"],
         source=source,
@@ -88,5 +108,5 @@ def envelope(row: Any, source: str, origin_id: UUID) -> Envelope:
         time=row["created_at"],
         outbox_id=row["id"],
         outbox_origin=origin_id,
-        trace=json.loads(row["trace"]),
+        trace=trace,
     )

@@ -1,21 +1,24 @@
 """The relay: one active process per database sends the outbox to Kafka, in id order."""
 
 import asyncio
-from collections.abc import Coroutine
+import json
+from collections.abc import Coroutine, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import asyncpg
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from proforma import outbox
 from proforma.clock import Clock
-from proforma.db import Database
+from proforma.db import Database, fetch_one
 from proforma.failures import is_deterministic
 from proforma.kafka.errors import Refused
 from proforma.kafka.producer import Producer, ProducerFactory
 from proforma.settings import Limits
-from proforma.telemetry import OUTBOX_LEADER, OUTBOX_SENT, logger
+from proforma.telemetry import OUTBOX_LEADER, OUTBOX_SENT, Trace, logger
+from proforma.tracing import OFF, Attributes, Span, Tracing
 
 LOCK = 0x70726F66  # "prof": the advisory lock that makes one relay active
 _HEARTBEAT_S = 3
@@ -34,8 +37,20 @@ where locktype = 'advisory' and granted and classid = 0 and objid = $1::bigint::
   and pg_locks.database = (select oid from pg_database where datname = current_database())
   and clock_timestamp() - state_change > $2
 """
+LEADER = """
+select application_name as process, host(client_addr) as address, pid, backend_start as connected_at
+from pg_locks join pg_stat_activity using (pid)
+where locktype = 'advisory' and granted and classid = 0 and objid = $1::bigint::oid
+  and pg_locks.database = (select oid from pg_database where datname = current_database())
+"""
 
 log = logger()
+
+
+async def leader(session: AsyncSession) -> Mapping[str, Any] | None:
+    """The session of the one relay that sends, as PostgreSQL sees it; None while nobody does."""
+    found = await fetch_one(session, LEADER, LOCK)
+    return dict(found) if found else None
 
 
 class Relay:
@@ -48,13 +63,20 @@ class Relay:
     """
 
     def __init__(
-        self, database: Database, producer_of: ProducerFactory, source: str, clock: Clock, limits: Limits
+        self,
+        database: Database,
+        producer_of: ProducerFactory,
+        source: str,
+        clock: Clock,
+        limits: Limits,
+        tracing: Tracing = OFF,
     ) -> None:
         self._database = database
         self._producer_of = producer_of
         self._source = source
         self._clock = clock
         self._limits = limits
+        self._tracing = tracing
         self.active = False
         self.problem: str | None = None
 
@@ -99,18 +121,40 @@ class Relay:
         rows = await connection.fetch(outbox.PENDING, self._limits.relay_rows_max, self._limits.relay_bytes_max)
         if not rows:
             return 0
+        spans, traces = self._spans(rows)
         # All of the batch or none: to go on after a failed row would let a later event of its key overtake it.
         sending = producer.send_all(
             [
-                (row["topic"], row["key"], row["body"], outbox.envelope(row, self._source, origin).headers())
-                for row in rows
+                (row["topic"], row["key"], row["body"], outbox.envelope(row, self._source, origin, trace).headers())
+                for row, trace in zip(rows, traces, strict=True)
             ]
         )
-        await _with_heartbeat(connection, sending)
+        try:
+            await _with_heartbeat(connection, sending)
+        except BaseException as error:
+            for span in spans:
+                span.fail(type(error).__qualname__)
+            raise
+        finally:
+            for span in spans:
+                span.end()
         await connection.execute(outbox.PUBLISHED, [row["id"] for row in rows], self._clock.now())
         for row in rows:
             OUTBOX_SENT.labels(row["topic"]).inc()
         return len(rows)
+
+    def _spans(self, rows: Sequence[Any]) -> tuple[list[Span], list[Trace]]:
+        """A span for each row where they are kept, and the trace that each message carries."""
+        traces: list[Trace] = [json.loads(row["trace"]) for row in rows]
+        if not self._tracing.on:
+            return [], traces
+        spans = [
+            self._tracing.start("producer", f"send {row['topic']}", trace.get("traceparent"), _attributes(row))
+            for row, trace in zip(rows, traces, strict=True)
+        ]
+        return spans, [
+            {**trace, "traceparent": span.traceparent or ""} for span, trace in zip(spans, traces, strict=True)
+        ]
 
     def _interrupted(self, error: Exception) -> None:
         problem = f"{type(error).__name__}: {error}"
@@ -122,6 +166,18 @@ class Relay:
     def _set_active(self, active: bool) -> None:
         self.active = active
         OUTBOX_LEADER.set(1 if active else 0)
+
+
+def _attributes(row: Any) -> Attributes:
+    return {
+        "messaging.system": "kafka",
+        "messaging.operation.type": "send",
+        "messaging.operation.name": "send",
+        "messaging.destination.name": row["topic"],
+        "messaging.message.id": str(row["event_id"]),
+        "messaging.kafka.message.key": row["key"],
+        "proforma.event_type": row["type"],
+    }
 
 
 async def _with_heartbeat(connection: "asyncpg.Connection[asyncpg.Record]", work: Coroutine[Any, Any, None]) -> None:

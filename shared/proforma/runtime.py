@@ -7,6 +7,7 @@ from proforma.clock import Clock, Ids, SystemClock, new_id
 from proforma.context import Context
 from proforma.db import Database
 from proforma.settings import ServiceSettings
+from proforma.tracing import OFF, Tracing
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,7 @@ class Runtime:
     migrations: Path
     clock: Clock = field(default_factory=SystemClock)
     ids: Ids = new_id
+    tracing: Tracing = OFF
 
     def context(self, actor: str | None = None) -> Context:
         """A context for work that no person asked for: the service itself is the actor."""

@@ -127,6 +127,7 @@ class ServiceSettings(KafkaSettings):
     port: int = 8000
     worker_port: int = 8010
     log_level: str = "INFO"
+    otlp_endpoint: str | None = Field(default=None, pattern=r"^(https?://.+)?$")
     pool_size: int = Field(default=8, ge=1, le=100)
     statement_timeout_s: int = 60
     lock_timeout_s: int = 20

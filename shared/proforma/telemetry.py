@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from typing import TextIO, TypeGuard
 
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
@@ -27,14 +28,32 @@ CONSUMER_STOPPED = Gauge(
     ["topic", "partition"],
 )
 KAFKA_REACHED = Gauge("proforma_kafka_reached", "1 while Kafka answers this worker and lets it in")
+CONSUMER_LAG = Gauge(
+    "proforma_consumer_lag", "Messages between this worker's position and the end of a partition that it holds",
+    ["topic", "partition"],
+)  # fmt: skip
 OUTBOX_SENT = Counter("proforma_outbox_sent_total", "Events handed to Kafka", ["topic"])
 OUTBOX_LEADER = Gauge("proforma_outbox_leader", "1 in the process whose relay is active")
+OUTBOX_PENDING = Gauge("proforma_outbox_pending", "Events that Kafka does not have yet")
+OUTBOX_OLDEST = Gauge("proforma_outbox_oldest_seconds", "Age of the oldest event that Kafka does not have; 0: none")
+DEAD_LETTERS = Gauge("proforma_dead_letters", "Messages that wait for a person's decision", ["topic"])
+JOBS = Gauge("proforma_jobs", "Jobs that are queued or running", ["kind", "status"])
+JOBS_DONE = Gauge("proforma_jobs_running_done", "Things that the running jobs have done or refused", ["kind"])
+JOBS_PLANNED = Gauge("proforma_jobs_running_planned", "Things that the running jobs have in all", ["kind"])
+JOBS_ENDED = Counter("proforma_jobs_ended_total", "Jobs that this worker has brought to their end", ["kind", "status"])
 JOB_STEPS = Counter("proforma_job_steps_total", "Committed steps of jobs", ["kind"])
+POOL_IN_USE = Gauge("proforma_database_pool_in_use", "Connections of this process's pool that work right now")
+POOL_MAX = Gauge("proforma_database_pool_max", "Connections that this process's pool may have at once")
 WAITING = Gauge("proforma_waiting", "Things that wait, by kind (GET /v1/waiting)", ["kind"])
 WAITING_AGE = Gauge("proforma_waiting_oldest_seconds", "Age of the oldest thing that waits, by kind", ["kind"])
 
 REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
 TRACEPARENT: ContextVar[str | None] = ContextVar("traceparent", default=None)
+
+Trace = Mapping[str, str]
+"""The ids of some work, as they travel in message headers."""
+
+_BY_KEY: ContextVar[Mapping[str, Trace]] = ContextVar("traces_by_key")
 
 _SELDOM_S = 60
 _REMEMBERED = 1_000
@@ -82,9 +101,9 @@ class _Seldom(logging.Filter):
         return True
 
 
-def configure_logging(service: str, level: str) -> None:
-    """One JSON object a line on standard output; every line carries the service and the ids bound around it."""
-    handler = logging.StreamHandler(sys.stdout)
+def configure_logging(service: str, level: str, stream: TextIO | None = None) -> None:
+    """One JSON object a line on `stream`, which is standard output; every line carries the service and its ids."""
+    handler = logging.StreamHandler(stream or sys.stdout)
     handler.setFormatter(_JsonLines(service))
     handler.addFilter(_Seldom())
     logging.basicConfig(level=level, handlers=[handler], force=True)
@@ -92,6 +111,7 @@ def configure_logging(service: str, level: str) -> None:
         logging.getLogger(noisy).setLevel(logging.ERROR)
     structlog.configure(
         processors=processors(),
+        logger_factory=structlog.PrintLoggerFactory(stream or sys.stdout),
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
         cache_logger_on_first_use=True,
     )
@@ -117,9 +137,9 @@ def traced(request_id: str | None, traceparent: str | None, **ids: object) -> It
 
     Takes over the caller's ids where they are well-formed and makes new ones where not. `ids` are logged beside them.
     """
-    request = request_id if request_id and _REQUEST_ID.fullmatch(request_id) else secrets.token_hex(12)
+    request = request_id if is_request_id(request_id) else secrets.token_hex(12)
     parent = traceparent or ""
-    trace = parent if _TRACEPARENT.fullmatch(parent) else f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+    trace = parent if is_traceparent(parent) else f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
     tokens = REQUEST_ID.set(request), TRACEPARENT.set(trace)
     try:
         with structlog.contextvars.bound_contextvars(request_id=request, trace_id=trace[3:35], **ids):
@@ -129,8 +149,36 @@ def traced(request_id: str | None, traceparent: str | None, **ids: object) -> It
         TRACEPARENT.reset(tokens[1])
 
 
-def current_trace() -> Mapping[str, str]:
-    """The ids of the work under way, as they travel in message headers."""
+def is_request_id(text: str | None) -> TypeGuard[str]:
+    """True for what may be a request's id."""
+    return text is not None and _REQUEST_ID.fullmatch(text) is not None
+
+
+def is_traceparent(text: str | None) -> TypeGuard[str]:
+    """True for a W3C trace context of the version that there is."""
+    return text is not None and _TRACEPARENT.fullmatch(text) is not None
+
+
+def trace_id(traceparent: str | None) -> str:
+    """The id of the whole trace in a traceparent; empty where it is none."""
+    return traceparent[3:35] if is_traceparent(traceparent) else ""
+
+
+@contextmanager
+def keyed(by_key: Mapping[str, Trace]) -> Iterator[None]:
+    """In the block, what is emitted under one of these Kafka keys belongs to the trace given for it."""
+    token = _BY_KEY.set(by_key)
+    try:
+        yield
+    finally:
+        _BY_KEY.reset(token)
+
+
+def current_trace(key: str | None = None) -> Trace:
+    """The ids of the work under way, or of the part of it that is about `key`."""
+    found = _BY_KEY.get({}).get(key) if key is not None else None
+    if found is not None:
+        return {name: value for name, value in found.items() if value}
     pairs = {"x-request-id": REQUEST_ID.get(), "traceparent": TRACEPARENT.get()}
     return {name: value for name, value in pairs.items() if value}
 

@@ -1,6 +1,8 @@
 """What waits, in every service: rows of one view, with their age, a gauge and a question that can be asked again."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -13,6 +15,10 @@ Ask = Callable[[AsyncSession, Context, str], Awaitable[None]]
 """Asks again for one waiting thing, by the id that the view shows."""
 
 ONE = "select kind, id, since, detail from waiting where id = $1"
+PAGE = """
+select kind, id, since, detail from waiting
+where ($1::timestamptz is null or (since, kind, id) > ($1, $2, $3)) order by since, kind, id limit $4
+"""
 SUMMARY = "select kind, count(*) as n, min(since) as since from waiting group by kind"
 
 
@@ -32,6 +38,13 @@ async def wake_jobs(session: AsyncSession, context: Context, job_id: str) -> Non
 
 
 KERNEL_ASKS: Mapping[str, Ask] = {"outbox": wake_relay, "job": wake_jobs}
+
+
+async def page(
+    session: AsyncSession, after: tuple[datetime | None, str, str], limit: int
+) -> Sequence[Mapping[str, Any]]:
+    """What waits, oldest first, behind the (since, kind, id) of `after`; (None, "", "") is the beginning."""
+    return [dict(row) for row in await fetch(session, PAGE, *after, limit)]
 
 
 async def ask(session: AsyncSession, context: Context, asks: Mapping[str, Ask], thing: str) -> None:

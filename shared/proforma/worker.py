@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from proforma import idempotency, inbox, outbox, waiting
+from proforma import dead_letters, idempotency, inbox, job_lists, outbox, waiting
 from proforma.consumer import BatchConsumer
 from proforma.failures import is_deterministic
 from proforma.handlers import Handlers
@@ -24,6 +24,7 @@ from proforma.kafka.producer import ProducerFactory
 from proforma.kafka_watch import KafkaWatch
 from proforma.relay import Relay
 from proforma.runtime import Runtime
+from proforma.sums import Sums, SumsTaker
 from proforma.telemetry import logger
 
 Loop = Callable[[Runtime, asyncio.Event], Awaitable[None]]
@@ -37,11 +38,16 @@ log = logger()
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a service's worker does."""
+    """What a service's worker does; `asks`: how a waiting thing of the service's own, by kind, is asked again.
+
+    `sums` are gauges over tables too big to be read every few seconds by every worker.
+    """
 
     handlers: Handlers = field(default_factory=Handlers)
     jobs: Sequence[JobKind] = ()
     loops: Sequence[Loop] = ()
+    asks: Mapping[str, waiting.Ask] = field(default_factory=dict)
+    sums: Sequence[Sums] = ()
 
 
 class Worker:
@@ -53,11 +59,12 @@ class Worker:
         self._work = work
         self.relay = Relay(
             runtime.database, ProducerFactory(settings.kafka_access), f"/{runtime.service}", runtime.clock,
-            settings.limits,
+            settings.limits, runtime.tracing,
         )  # fmt: skip
         self.watch = KafkaWatch(settings.kafka_access)
         self.consumer = _consumer(runtime, work.handlers) if work.handlers.topics else None
-        self.jobs = JobRunner(runtime.database, context, work.jobs)
+        self.jobs = JobRunner(runtime.database, context, work.jobs, runtime.tracing)
+        self._sums = SumsTaker(runtime.database, work.sums)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`. A task that dies takes the others with it: a half-dead worker would look alive."""
@@ -77,8 +84,7 @@ class Worker:
         turn = 0
         while not stop.is_set():
             try:
-                async with self._runtime.database.transaction() as session:
-                    kinds = await waiting.measure(session, self._runtime.context(), kinds)
+                kinds = await self._measure(kinds)
                 if turn % _PURGE_EVERY == 0:
                     await self._purge(stop)
             except Exception as error:
@@ -91,6 +97,20 @@ class Worker:
                     await stop.wait()
             except TimeoutError:
                 continue
+
+    async def _measure(self, kinds: set[str]) -> set[str]:
+        context = self._runtime.context()
+        if self.consumer is not None:
+            # First, because it needs no database: one that is away is when the lag grows.
+            await self.consumer.measure_lag()
+        async with self._runtime.database.transaction() as session:
+            kinds = await waiting.measure(session, context, kinds)
+            await outbox.measure(session, context)
+            await dead_letters.measure(session)
+            await job_lists.measure(session)
+        # The relay's lock makes one worker of them all the one that sends: it adds up as well.
+        await self._sums.take(leading=self.relay.active)
+        return kinds
 
     async def _purge(self, stop: asyncio.Event) -> None:
         now, limits = self._runtime.clock.now(), self._runtime.settings.limits
@@ -119,7 +139,7 @@ async def _await(work: Awaitable[None]) -> None:
 def _consumer(runtime: Runtime, handlers: Handlers) -> BatchConsumer:
     settings = runtime.settings
     return BatchConsumer(
-        Intake(runtime.database, runtime.context(), handlers, runtime.group),
+        Intake(runtime.database, runtime.context(), handlers, runtime.group, runtime.tracing),
         ConsumerFactory(settings.kafka_access, runtime.group, handlers.topics),
         settings.limits.consume_messages_max,
     )
@@ -137,7 +157,7 @@ def _health_app(runtime: Runtime, worker: Worker) -> Starlette:
         return JSONResponse(body, 200 if fine else 503)
 
     async def metrics(_: Request) -> Response:
-        return metrics_response()
+        return metrics_response(runtime)
 
     return Starlette(routes=[Route("/health/live", live), Route("/health/ready", ready), Route("/metrics", metrics)])
 
@@ -171,3 +191,4 @@ async def run_worker(runtime: Runtime, work: Work) -> None:
                 await serving
     finally:
         await runtime.database.close()
+        runtime.tracing.close()

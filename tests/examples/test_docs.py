@@ -22,7 +22,7 @@ def _named(page: Path) -> str:
 
 
 def _sources() -> Iterator[Path]:
-    for folder in ("services", "shared", "deploy", "examples", "tests"):
+    for folder in ("services", "shared", "deploy", "examples", "contracts", "tests"):
         yield from (ROOT / folder).rglob("*.py")
 
 

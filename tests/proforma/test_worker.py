@@ -60,6 +60,8 @@ async def test_health_says_what_keeps_it_from_its_work_and_a_signal_ends_it(
         assert (await client.get(f"http://127.0.0.1:{port}/health/live")).json()["status"] == "live"
         metrics = (await client.get(f"http://127.0.0.1:{port}/metrics")).text
         assert "proforma_outbox_leader 1.0" in metrics
+        assert "proforma_outbox_pending 0.0" in metrics
+        assert "proforma_database_pool_max 16.0" in metrics
         worker.send(signal.SIGTERM)
         assert await worker.ended(20) == 0
 

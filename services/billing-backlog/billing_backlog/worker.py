@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from billing_backlog.backlog.service import JOBS as BACKLOG_JOBS
+from billing_backlog.backlog.service import SUMS
 from billing_backlog.billing_types.service import JOBS as BILLING_TYPE_JOBS
 from billing_backlog.cancellations.handlers import HANDLERS as CANCELLATION_HANDLERS
 from billing_backlog.checks.service import JOBS as CHECK_JOBS
@@ -30,4 +31,4 @@ ASKS: Mapping[str, Ask] = {"claim": send_again, "posting": ask_again, "trigger":
 
 def build_work(_: Runtime) -> Work:
     """The worker's parts."""
-    return Work(handlers=HANDLERS, jobs=JOBS, loops=[run_waiting_triggers, extend_schedules])
+    return Work(handlers=HANDLERS, jobs=JOBS, loops=[run_waiting_triggers, extend_schedules], asks=ASKS, sums=[SUMS])

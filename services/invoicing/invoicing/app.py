@@ -10,8 +10,7 @@ from invoicing.documents.routes import routes as documents
 from invoicing.editing.routes import routes as editing
 from invoicing.invoices.routes import routes as invoices
 from invoicing.payments.routes import routes as payments
-from invoicing.postings.service import ask_again
-from invoicing.worker import HANDLERS
+from invoicing.worker import ASKS, HANDLERS
 from proforma.admin import admin_routers
 from proforma.http import create_app
 from proforma.runtime import Runtime
@@ -22,8 +21,6 @@ Every change of an invoice, its lines or its details raises its `version`; confi
 reviewed. Removing, dropping and discarding give items back to the billing backlog. A confirmed invoice is corrected by
 another one.
 """
-ASKS = {"posting_pending": ask_again}
-
 
 ROUTERS = [
     invoices,

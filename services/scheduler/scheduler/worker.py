@@ -27,4 +27,4 @@ ASKS: Mapping[str, Ask] = {"due_trigger": _wake_publisher}
 
 def build_work(_: Runtime) -> Work:
     """Handlers, jobs, the daily loop and its gauges."""
-    return Work(handlers=HANDLERS, jobs=[RunDay()], loops=[publish_when_due, measure_regularly])
+    return Work(handlers=HANDLERS, jobs=[RunDay()], loops=[publish_when_due, measure_regularly], asks=ASKS)

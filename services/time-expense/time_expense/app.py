@@ -6,17 +6,15 @@ from proforma.admin import admin_routers
 from proforma.http import create_app
 from proforma.runtime import Runtime
 from time_expense.approvals.routes import routes as approvals
-from time_expense.cancellations.service import ask_again
 from time_expense.entries.routes import routes as entries
 from time_expense.imports.routes import PATH as IMPORT
 from time_expense.imports.routes import routes as imports
-from time_expense.worker import HANDLERS
+from time_expense.worker import ASKS, HANDLERS
 
 DESCRIPTION = """
 Time, expense and material, from draft to the first approval. What is approved goes to the billing backlog by topic;
 whether an approval may be canceled is asked there.
 """
-ASKS = {"cancellation": ask_again}
 
 
 def build_app(runtime: Runtime) -> FastAPI:

@@ -82,6 +82,15 @@ class Consumer:
         """
         return await logs_by(self._consumer, self._access, positions)
 
+    async def end_offsets(self, positions: Iterable[Position]) -> dict[Position, int]:
+        """The offset behind the last message of each partition, from the broker; raises what `Away` names."""
+        partitions = [self._partition(position) for position in positions]
+        if not partitions:
+            return {}
+        async with asyncio.timeout(STOP_S):
+            ends = await self._consumer.end_offsets(partitions)
+        return {self.position_of(partition): end for partition, end in ends.items()}
+
     def seek(self, position: Position, offset: int) -> bool:
         """The next poll of this partition begins at `offset`. False: the partition is not ours any more."""
         try:

@@ -24,10 +24,10 @@ from tests.billing_backlog.scene import (
 )
 from tests.support.api import Api
 from tests.support.events import deliver
-from tests.support.rows import change, locks_awaited, value
+from tests.support.rows import POSTED, change, locks_awaited, value
 
 CALL = "/v1/backlog/set-billing-type"
-LEDGER = "select type, billing_type, quantity, amount, tax, billing_status, cause from actuals order by id"
+LEDGER = f"select type, billing_type, quantity, amount, tax, billing_status, cause from actuals order by {POSTED}"
 
 
 @pytest.fixture

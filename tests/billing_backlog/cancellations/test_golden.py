@@ -22,10 +22,12 @@ from tests.billing_backlog.scene import (
 )
 from tests.billing_backlog.terms import fixed_price
 from tests.support.events import deliver
-from tests.support.rows import change
+from tests.support.rows import POSTED, change
 
 # (type, billing type, quantity, amount, status, adjustment)
-LEDGER = "select type, billing_type, quantity, amount, billing_status, adjustment, cause from actuals order by id"
+LEDGER = (
+    f"select type, billing_type, quantity, amount, billing_status, adjustment, cause from actuals order by {POSTED}"
+)
 CREDITED = """
 insert into actuals (id, type, class, billing_type, cause, date, accounting_date, posted_at, posted_by, quantity, unit,
   price, amount, tax, currency, contract_id, contract_line_id, entry_id, entry_revision, project, resource, reverses,

@@ -20,10 +20,10 @@ from tests.billing_backlog.scene import CONTRACT, LINE, claimed, confirmation, f
 from tests.billing_backlog.terms import all_classes, fixed_price
 from tests.support.api import Api
 from tests.support.events import deliver
-from tests.support.rows import change, locks_awaited, value
+from tests.support.rows import POSTED, change, locks_awaited, value
 
 CALL = "/v1/journal-lines"
-LEDGER = "select type, class, billing_type, quantity, amount, billing_status, cause from actuals order by id"
+LEDGER = f"select type, class, billing_type, quantity, amount, billing_status, cause from actuals order by {POSTED}"
 FEE = {"contract_line_id": str(LINE), "class": "fee", "date": "2026-02-02", "quantity": "1", "price": "300"}
 
 

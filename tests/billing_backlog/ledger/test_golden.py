@@ -23,10 +23,11 @@ from tests.billing_backlog.scene import (
 )
 from tests.conftest import MakeApi, MakeRuntime
 from tests.support.events import deliver
+from tests.support.rows import POSTED
 
 # (type, billing type, quantity, amount, status); a dash stands for nothing.
 Row = tuple[str, str, str, str, str]
-LEDGER = "select type, billing_type, quantity, amount, billing_status from actuals order by id"
+LEDGER = f"select type, billing_type, quantity, amount, billing_status from actuals order by {POSTED}"
 
 
 def shown(found: Sequence[dict[str, Any]]) -> list[Row]:

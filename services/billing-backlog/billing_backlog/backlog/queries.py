@@ -48,6 +48,12 @@ where source = 'backlog'"""
 CLOSED = f"""
 select {_FIELDS}, billing_status, null::uuid, true, null, posted_by, posted_at from actuals
 where type = 'unbilled_sales' and reverses is null and billing_status in ('posted', 'canceled')"""
+# What is open in money, and what cannot be said in money for want of a price. One scan: status is in no index.
+SUMMED = """
+select billing_status, currency, sum(amount) filter (where amount is not null) as amount,
+  count(*) filter (where amount is null) as unpriced
+from items where billing_status <> 'cost_only' and billing_type = 'chargeable' group by billing_status, currency
+"""
 LIST = """
 select i.*, {reasons} as reasons, coalesce(cl.invoice_id, r.invoice_id) as invoice_id
 from ({source}) i

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from prometheus_client import Gauge
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from billing_backlog.agreed_items.queries import ADDS_UP, BILLED, STATUS
@@ -16,6 +17,13 @@ from proforma.bodies import BulkResult, JobOut, Refusal
 from proforma.context import Context
 from proforma.db import fetch
 from proforma.jobs import Job, JobProblem, Step
+from proforma.sums import Sums
+
+AMOUNT = Gauge(
+    "proforma_backlog_amount", "Chargeable amounts of open items, without tax and without those that have no price",
+    ["currency", "billing_status"],
+)  # fmt: skip
+UNPRICED = Gauge("proforma_backlog_unpriced_items", "Open chargeable items without a price", ["billing_status"])
 
 CONTRACTS = "select distinct contract_id from items where id = any($1::uuid[]) and contract_id is not null"
 MOVE = f"""
@@ -156,3 +164,18 @@ class MoveJob:
 
 
 JOBS = (MoveJob(READY), MoveJob(UNREADY))
+
+
+async def measure(session: AsyncSession) -> None:
+    """Sets the gauges of what is open, by status and currency; inexact only as a gauge's own number is."""
+    rows = await fetch(session, queries.SUMMED)
+    AMOUNT.clear()
+    UNPRICED.clear()
+    for row in rows:
+        if row["amount"] is not None:
+            AMOUNT.labels(row["currency"], row["billing_status"]).set(row["amount"])
+    for status in {row["billing_status"] for row in rows}:
+        UNPRICED.labels(status).set(sum(row["unpriced"] for row in rows if row["billing_status"] == status))
+
+
+SUMS = Sums((AMOUNT, UNPRICED), measure)

@@ -30,6 +30,11 @@ from unnest($1::uuid[], $2::text[], $3::int[], $4::int[], $5::numeric[], $6::num
   c (id, status, details, lines, subtotal, tax)
 where i.id = c.id
 """
+# By the index of open runs, whose condition this is.
+OPEN_AMOUNTS = """
+select status, currency, sum(subtotal) as amount from invoices
+where status in ('building', 'draft', 'in_review') group by status, currency
+"""
 HISTORY = """
 select id, at, by, action, reason, before, after from invoice_history
 where invoice_id = $1 and id > coalesce($2::uuid, '00000000-0000-0000-0000-000000000000') order by id limit $3

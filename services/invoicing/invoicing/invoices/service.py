@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from prometheus_client import Gauge
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from invoicing.invoices import queries
@@ -11,7 +12,22 @@ from invoicing.invoices.queries import Change, Happened
 from invoicing.invoices.rules import EDITABLE, require
 from invoicing.invoices.tables import Invoice
 from proforma.context import Context
+from proforma.db import fetch
 from proforma.http import match
+from proforma.sums import Sums
+
+DRAFTED = Gauge("proforma_draft_amount", "Amounts of open drafts, without tax", ["currency", "status"])
+
+
+async def measure(session: AsyncSession) -> None:
+    """Sets the gauge of what lies on drafts, by status and currency."""
+    rows = await fetch(session, queries.OPEN_AMOUNTS)
+    DRAFTED.clear()
+    for row in rows:
+        DRAFTED.labels(row["currency"], row["status"]).set(row["amount"])
+
+
+SUMS = Sums((DRAFTED,), measure)
 
 
 async def edit(

@@ -13,7 +13,7 @@ export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down reset status demo bench test model lint format docs publish lock
+.PHONY: help install up down reset operate status demo bench test model lint format docs publish lock
 
 help: ## what there is
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
@@ -37,6 +37,9 @@ down: install ## stop everything, keep the data
 
 reset: install ## stop everything, delete the data
 	@$(LOCAL) reset
+
+operate: install ## an operator's command on what is up; DO="invoicing dead-letters list"
+	@$(LOCAL) operate $(DO)
 
 status: install ## what runs, and the memory it takes
 	@$(LOCAL) status

@@ -1,4 +1,4 @@
-"""`python -m local up | down | reset | status`."""
+"""`python -m local up | down | reset | status`, and `operate <service> <command>` on the stack that is up."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psutil
 
+from local.operate import operate
 from local.processes import LocalError
 from local.stack import Stack
 
@@ -49,13 +50,16 @@ def memory(pid: int) -> float:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m local")
-    parser.add_argument("command", choices=["up", "down", "reset", "status"])
+    parser.add_argument("command", choices=["up", "down", "reset", "status", "operate"])
+    parser.add_argument("words", nargs=argparse.REMAINDER, help="of operate: the service and its command")
     parser.add_argument("--folder", type=Path, default=FOLDER)
     given = parser.parse_args()
     stack = Stack(given.folder)
     try:
         if given.command == "status":
             return status(stack)
+        if given.command == "operate":
+            return operate(stack, given.words)
         {"up": stack.up, "down": stack.down, "reset": stack.reset}[given.command]()
     except LocalError as error:
         print(f"proforma: {error}", file=sys.stderr)

@@ -84,7 +84,11 @@ async def test_every_line_of_a_process_is_json_with_its_ids(
 ) -> None:
     runtime = await make_runtime("probe")
     await make_topics("probe.things", partitions=1)
-    env = environment(runtime, PROFORMA_WORKER_PORT="0", PROFORMA_LOG_LEVEL="DEBUG")
+    # Spans that nobody takes are complained about by OpenTelemetry's own logger, to the last moment.
+    nowhere = "http://127.0.0.1:1"
+    env = environment(
+        runtime, PROFORMA_WORKER_PORT="0", PROFORMA_LOG_LEVEL="DEBUG", PROFORMA_OTLP_ENDPOINT=nowhere
+    )  # fmt: skip
     async with process("tests.support.probe", "worker", env) as worker:
         await broker.send(Told(name="k", value="good"), Told(name="k", value="poison"))
         await eventually(lambda: value(runtime, "select count(*) = 1 from dead_letters"), limit_s=40)
@@ -92,6 +96,7 @@ async def test_every_line_of_a_process_is_json_with_its_ids(
         assert await worker.ended() == 0
     lines = [json.loads(line) for line in worker.output.splitlines()]
     assert {line["service"] for line in lines} == {"probe"}
+    assert any(line.get("logger", "").startswith("opentelemetry") for line in lines)
     (handled,) = [line for line in lines if line["event"] == "consumer.handled" and line["messages"] == 1]
     assert handled["event_type"] == Told.TYPE
     assert handled["event_id"] == str(await value(runtime, "select event_id from effects"))

@@ -24,6 +24,7 @@ from tests.year.books import Books, Due
 from tests.year.firm import READERS, Firm, Post, due_of, foreign
 from tests.year.portfolio import FIRST, PRICE, Contract, Thing
 
+_AT_ONCE = 500
 _TRIGGERS = "scheduler.triggers"
 _SCHEDULE = "select id from invoice_schedules where contract_line_id = $1 and status = 'active'"
 
@@ -127,16 +128,19 @@ class Year:
             )
             for one in things
         ]  # fmt: skip
-        if entries:
-            await scene.approve(self.firm.one("billing-backlog"), *entries)
+        # As many as a message holds.
+        for first in range(0, len(entries), _AT_ONCE):
+            await scene.approve(self.firm.one("billing-backlog"), *entries[first : first + _AT_ONCE])
 
     async def _release(self, things: Sequence[Thing]) -> None:
         runtime = self.firm.one("billing-backlog")
         work = [one.id for one in things if self._is_work(one)]
-        async with runtime.database.transaction() as session:
-            found = await fetch(session, "select id from items where entry_id = any($1::uuid[])", work)
-            done = await move(session, runtime.context("ann"), [row["id"] for row in found], READY)
-        assert done.changed == len(work)
+        for first in range(0, len(work), _AT_ONCE):
+            wanted = work[first : first + _AT_ONCE]
+            async with runtime.database.transaction() as session:
+                found = await fetch(session, "select id from items where entry_id = any($1::uuid[])", wanted)
+                done = await move(session, runtime.context("ann"), [row["id"] for row in found], READY)
+            assert done.changed == len(wanted)
         for noun, ids in (
             ("milestones", [one.id for one in things if one.line in self.books.lines and one.id not in work]),
             ("product-backlog", [one.id for one in things if one.line not in self.books.lines]),

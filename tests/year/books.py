@@ -33,6 +33,9 @@ class Books:
         self.lines = {line.id: line for contract in self.contracts for line in contract.lines}
         self.of = {contract.id: contract for contract in self.contracts}
         self.planned = {line_id: dict(line.days) for line_id, line in self.lines.items()}
+        things = [thing for line in self.lines.values() for thing in line.things]
+        things += [one.product for one in self.contracts if one.product]
+        self.things = {thing.id: thing for thing in things}
 
     def today(self, line_id: UUID, now: datetime) -> date:
         """The day where the line's contract is."""
@@ -81,9 +84,3 @@ class Books:
         """These are the rows to come now."""
         self.removed |= {(line_id, day) for day in self.planned[line_id].keys() - rows.keys()}
         self.planned[line_id] = rows
-
-    @property
-    def things(self) -> dict[UUID, Thing]:
-        """Everything that can be billed."""
-        found = {thing.id: thing for line in self.lines.values() for thing in line.things}
-        return found | {one.product.id: one.product for one in self.contracts if one.product}

@@ -13,7 +13,7 @@ export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down reset operate status demo bench test model lint format docs publish lock
+.PHONY: help install up down reset operate status demo bench test model lint format docs publish lock year
 
 help: ## what there is
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
@@ -55,6 +55,9 @@ test: install lint ## everything; BACKEND=docker for containers, PYTEST="-k name
 
 model: install ## random work against the books, a hundred times longer than `make test` plays; RUNS=5000
 	MODEL_RUNS=$(or $(RUNS),20000) $(BIN)/pytest -n 2 tests/model
+
+year: install ## a simulated year of 300 contracts and 700 lines; a hundred processes killed; SEED=n plays one again
+	YEAR=full KILLS=100 $(BIN)/pytest -n 0 tests/year tests/scheduler/test_year.py tests/scheduler/test_kills.py
 
 lint: install ## ruff, mypy, import-linter
 	$(BIN)/ruff check

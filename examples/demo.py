@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 from examples import mixed, player, report, setup, story
 from examples.check import compare, judge, misplaced
 from examples.client import STACK_FILE, DemoError, Progress, Stack
-from examples.plan import Plan, csv_plan, sample_plan
+from examples.plan import Plan, csv_plan, due_today, sample_plan
 
 T = TypeVar("T")
 
@@ -121,7 +121,8 @@ def _draft(stack: Stack, plan: Plan, terms: setup.Terms, steps: Steps) -> list[d
         player.schedule(stack, plan, terms)
 
         def told(done: list[dict[str, Any]]) -> str:
-            return f"{story.plural(len(rows), 'contract')} on schedule: {story.plural(len(done), 'run')} drafted"
+            days, triggers = story.plural(len(done), "day"), story.plural(sum(rows.values()), "trigger")
+            return f"{story.plural(len(rows), 'contract')} on schedule: {days} came, {triggers}, {len(done)} drafts"
 
         runs = steps.run(lambda: player.await_drafts(stack, rows, show), told)
     asked = {
@@ -152,7 +153,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     began = time.monotonic()
     try:
-        plan = csv_plan(Path(given.data)) if given.data else sample_plan()
+        plan = csv_plan(Path(given.data)) if given.data else due_today(sample_plan(), datetime.now(UTC))
         with Stack(given.stack) as stack:
             number, plan = setup.next_play(stack, plan)
             print(story.heading(f"Proforma plays {plan.title} (play {number} on this stack)"))

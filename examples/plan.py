@@ -5,10 +5,11 @@ import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from examples.client import DemoError
 
@@ -73,6 +74,18 @@ def sample_plan() -> Plan:
     terms = json.loads((SAMPLE / "contracts.json").read_text(encoding="utf-8"))
     rows = list(csv.DictReader(io.StringIO((SAMPLE / "entries.csv").read_text(encoding="utf-8"))))
     return Plan("the sample in examples/sample", **terms, rows=rows)
+
+
+def due_today(plan: Plan, now: datetime) -> Plan:
+    """The plan with one more row in each schedule: today, where its contract is, for all that was done before."""
+    zones = {line["external_id"]: contract["time_zone"] for contract in plan.contracts for line in contract["lines"]}
+
+    def row(line: str) -> dict[str, str]:
+        today = now.astimezone(ZoneInfo(zones[line])).date()
+        return {"run_date": today.isoformat(), "cut_off": (today - timedelta(days=1)).isoformat()}
+
+    schedules = [{**one, "rows": [*one["rows"], row(one["contract_line"])]} for one in plan.schedules]
+    return replace(plan, schedules=schedules)
 
 
 def csv_plan(path: Path) -> Plan:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from examples import mixed, story
+from examples import days, mixed, story
 from examples.check import Judged, total
 from examples.client import Stack
 from examples.mixed import Act
@@ -46,6 +46,7 @@ def tell(stack: Stack, played: Played) -> None:
     if len(played.summaries) > MANY:
         print(f"  … and {len(played.summaries) - MANY:,} more contracts")
 
+    _calendar(stack, played)
     chosen = min(played.invoices, key=lambda one: (-int(one["lines"]), int(one["details"])))
     print(story.heading(f"One of {len(played.invoices):,} invoices" if len(played.invoices) > 1 else "The invoice"))
     path = f"/v1/invoices/{chosen['id']}"
@@ -71,6 +72,15 @@ def tell(stack: Stack, played: Played) -> None:
 
     print(story.heading("Where to look next"))
     print(story.where_next((service.name, service.url) for service in stack.all))
+
+
+def _calendar(stack: Stack, played: Played) -> None:
+    told = days.rows(stack, played.runs, played.invoices)
+    if told:
+        print(story.heading("By the calendar: contracts whose day came"))
+        print(story.table([days.HEAD, *told], "<<><>><"))
+        page = stack.scheduler.get(f"/v1/days/{told[-1][0]}")
+        print(story.wrapped(days.closing(told, page, stack.scheduler.url)))
 
 
 def _paragraphs(played: Played) -> list[str]:

@@ -88,9 +88,11 @@ async def test_the_demo_plays_the_sample_and_then_a_csv_twice(
 
         code, out, err = await play()
         assert (code, err) == (0, "")
-        for told in ("play 1", "40 people", "7 invoices against the CSV", "0 violations", "no_price", "/docs"):
+        for told in ("play 1", "40 people", "8 invoices against the CSV", "0 violations", "no_price", "/docs"):
             assert told in out
-        assert re.search(r"Total PF-\d{4}-000008 +9,191\.95\n +Corrected by PF-\d{4}-000009 +-45\.00", out)
+        assert "1 contract on schedule: 3 days came, 6 triggers, 3 drafts" in out
+        _a_day_came(out)
+        assert re.search(r"Total PF-\d{4}-000009 +9,191\.95\n +Corrected by PF-\d{4}-000010 +-45\.00", out)
 
         code, out, err = await play("--data", str(sheet))
         assert (code, err) == (0, "")
@@ -105,3 +107,14 @@ async def test_the_demo_plays_the_sample_and_then_a_csv_twice(
         assert "play 2" in out
         assert err.startswith("demo: the ledger check found")
         assert err.count("\n") == 1
+
+
+def _a_day_came(out: str) -> None:
+    """The two days of the sample were made up for, and today's came: two triggers each, a run, and its draft."""
+    told = out.partition("By the calendar: contracts whose day came")[2].partition("One of 8 invoices")[0]
+    row = r"(\d{4}-\d\d-\d\d) +[-\d]+ \d\d:\d\d +2 +[-\d]+ [:\d]+ +\d+ items? +[\d,]+\.\d\d EUR +PF-\d{4}-\d{6}"
+    days = re.findall(row, told)
+    assert days[:2] == ["2026-02-02", "2026-03-02"]
+    assert len(days) == 3
+    assert f"The day {days[2]} has come. 2 earlier days were made up for" in " ".join(told.split())
+    assert "2 published, 0 owed" in " ".join(told.split())

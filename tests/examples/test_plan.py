@@ -2,6 +2,7 @@
 
 import csv
 import io
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from examples.client import DemoError
-from examples.plan import csv_plan, read_rows, renamed, sample_plan, spread
+from examples.plan import csv_plan, due_today, read_rows, renamed, sample_plan, spread
 
 
 def _file(folder: Path, text: str, encoding: str = "utf-8") -> Path:
@@ -135,6 +136,14 @@ def test_the_line_of_each_row_is_known_behind_a_text_of_several_lines(tmp_path: 
     content, begins = plan.upload()
     assert {line: row["resource"] for line, row in begins.items()} == {2: "a", 5: "b"}
     assert b"row-2" in content.split(b"\n")[5 - 1]
+
+
+def test_a_row_for_today_is_the_contracts_today() -> None:
+    plan = sample_plan()
+    late = due_today(plan, datetime(2026, 11, 29, 23, 30, tzinfo=UTC))
+    assert [one["rows"][:-1] for one in late.schedules] == [one["rows"] for one in plan.schedules]
+    # In Berlin, where the scheduled contract is, it is half past midnight.
+    assert [one["rows"][-1] for one in late.schedules] == [{"run_date": "2026-11-30", "cut_off": "2026-11-29"}] * 2
 
 
 def test_the_first_play_has_the_files_names() -> None:

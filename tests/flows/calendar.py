@@ -48,6 +48,20 @@ class Calendar:
 
         await eventually(owes_nothing, 60)
 
+    async def nothing_until(self, day: date) -> None:
+        """Each day between now and `day` triggers nothing and makes no invoice; then it is `day`, and its turn."""
+        before = await self._made()
+        between = self.clock.now().date() + timedelta(days=1)
+        while between < day:
+            await self.at(midnight(between))
+            assert await self._made() == before, between
+            between += timedelta(days=1)
+        await self.at(midnight(day))
+
+    async def _made(self) -> list[Any]:
+        invoices = await self.firm.product.all("invoicing", "/v1/invoices")
+        return [*await self.published(), *sorted(one["id"] for one in invoices)]
+
     async def _day(self, day: date) -> dict[str, Any]:
         found: dict[str, Any] = await self.firm.product.call("scheduler", "GET", f"/v1/days/{day}", "manager")
         return found

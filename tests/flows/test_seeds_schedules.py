@@ -121,7 +121,7 @@ async def test_s_12_due_lines_by_run_date(calendar: Calendar) -> None:
     await calendar.at(midnight(fifth + timedelta(days=1)))
     await _is_skipped(calendar, "hours", one, fifth + timedelta(days=1), {"on_invoice": 1})
     assert [found["id"] for found in await firm.product.all("invoicing", "/v1/invoices")] == [draft["id"]]
-    await calendar.at(midnight(tenth))
+    await calendar.nothing_until(tenth)
     later = await calendar.draft(one, tenth)
     assert await calendar.lines(later["id"]) == {"later": [1, 600]}
     assert [await calendar.row(*due) for due in (("hours", fifth), ("travel", fifth), ("later", tenth))] == [
@@ -270,7 +270,7 @@ async def test_s_14_what_a_schedule_needs(calendar: Calendar) -> None:
     assert firm.lines["free"] not in left_out, "a line without a schedule is not considered"
     assert [await calendar.row(line, fifth) for line in ("fixed", "short")] == ["successful", "skipped"]
     await _mended(calendar)
-    await calendar.at(midnight(ninth))
+    await calendar.nothing_until(ninth)
     second = await calendar.draft(own, ninth)
     assert await calendar.lines(second["id"]) == {"free": [1, 1600], "fixed": [1, 12000], "short": [2, 500]}
     for draft in (first, second):

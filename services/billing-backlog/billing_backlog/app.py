@@ -20,6 +20,7 @@ from billing_backlog.price_lists.routes import routes as price_lists
 from billing_backlog.product_backlog.routes import routes as product_backlog
 from billing_backlog.reevaluation.routes import routes as reevaluation
 from billing_backlog.run_claims.routes import routes as run_claims
+from billing_backlog.run_days.routes import routes as run_days
 from billing_backlog.runs.routes import contract_routes as create_invoice
 from billing_backlog.runs.routes import routes as runs
 from billing_backlog.schedule_previews.routes import routes as schedule_previews
@@ -52,6 +53,7 @@ NOUNS: list[APIRouter] = [
     create_invoice,
     runs,
     run_claims,
+    run_days,
     postings,
     actuals,
     summaries,

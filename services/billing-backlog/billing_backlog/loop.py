@@ -1,4 +1,5 @@
-"""The loops: triggers that came before their day run on it, and schedules by frequency are extended every day."""
+"""The loops: triggers that came before their day run on it, schedules by frequency are extended every day, and runs
+that failed are counted."""
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
@@ -7,12 +8,15 @@ from itertools import groupby
 from uuid import UUID
 
 from billing_backlog.generation import service as generation
+from billing_backlog.run_claims import service as runs
 from billing_backlog.triggers import service
 from billing_backlog.triggers.rules import Due, distinct
 from proforma.failures import is_deterministic
 from proforma.runtime import Runtime
 from proforma.telemetry import logger
 from proforma.timetable import run_when_due
+
+_MEASURE_S = 15.0
 
 log = logger()
 
@@ -44,7 +48,7 @@ async def _run(runtime: Runtime, due: Sequence[Due]) -> None:
 
 
 async def _one_by_one(runtime: Runtime, due: Sequence[Due]) -> None:
-    """Each contract and date alone: what is wrong with one must not hold up the others."""
+    """Each contract and date alone: one that cannot even be written down as failed is tried again in an hour."""
     for _, group in groupby(distinct(due), key=lambda one: (one.run_date, one.contract_id)):
         mine = list(group)
         try:
@@ -52,9 +56,9 @@ async def _one_by_one(runtime: Runtime, due: Sequence[Due]) -> None:
         except Exception as error:
             if not is_deterministic(error):
                 raise
-            log.error("triggers.blocked", contract_id=str(mine[0].contract_id), reason=str(error)[:500])
+            log.error("triggers.put_off", contract_id=str(mine[0].contract_id), reason=str(error)[:500])
             async with runtime.database.transaction() as session:
-                await service.block(session, mine, f"{type(error).__name__}: {error}")
+                await service.put_off(session, runtime.context(), mine)
 
 
 async def extend_schedules(runtime: Runtime, stop: asyncio.Event) -> None:
@@ -94,3 +98,20 @@ async def _extend_one_by_one(runtime: Runtime, due: Mapping[UUID, Collection[UUI
             log.error("schedules.not_extended", contract_id=str(contract_id), reason=str(error)[:500])
             async with runtime.database.transaction() as session:
                 await generation.put_off(session, runtime.context(), schedule_ids)
+
+
+async def measure_regularly(runtime: Runtime, stop: asyncio.Event) -> None:
+    """Sets the gauge of failed runs every 15 seconds until `stop`."""
+    while not stop.is_set():
+        try:
+            async with runtime.database.transaction() as session:
+                await runs.measure(session)
+        except Exception as error:
+            if is_deterministic(error):
+                raise
+            log.warning("runs.not_measured", problem=f"{type(error).__name__}: {error}")
+        try:
+            async with asyncio.timeout(_MEASURE_S):
+                await stop.wait()
+        except TimeoutError:
+            continue

@@ -147,7 +147,7 @@ async def failed_run(runtime: Runtime) -> UUID:
 
 async def give_up(runtime: Runtime) -> None:
     async with runtime.database.transaction() as session:
-        await fail(session, runtime.context(), Due(CONTRACT, LINE, calendars.TODAY))
+        await fail(session, runtime.context(), [Due(CONTRACT, LINE, calendars.TODAY)], "the trigger was given up")
 
 
 @pytest.mark.parametrize("something", [True, False])
@@ -184,14 +184,28 @@ async def test_two_retries_at_once_run_once(runtime: Runtime, desk: Masters) -> 
     assert len(await claimed(runtime)) == 1
 
 
-async def test_a_run_that_claimed_does_not_fail_for_another_line(runtime: Runtime, desk: Masters) -> None:
+async def test_a_run_that_fails_after_it_has_claimed_keeps_what_it_claimed(runtime: Runtime, desk: Masters) -> None:
     run_id = await failed_run(runtime)
     await ready(runtime, 1)
     await call(desk, run_id, "retry")
     await change(runtime, "update schedule_rows set status = 'not_run', run_id = null, claim_id = null, ran_at = null")
     await give_up(runtime)
     shown = (await desk.biller.get(f"{URL}/{run_id}")).json()
-    assert (shown["status"], shown["lines"][0]["items"]) == ("claimed", 1)
+    assert (shown["status"], shown["items"], shown["lines"][0]["items"]) == ("failed", 1, 1)
+    told = (await call(desk, run_id, "retry")).json()
+    assert (told["status"], told["reason"], told["items"]) == ("claimed", None, 1)
+    assert len(await claimed(runtime)) == 1
+
+
+async def test_a_failed_run_waits_and_can_be_asked_again(runtime: Runtime, client: Api) -> None:
+    run_id = await failed_run(runtime)
+    await ready(runtime, 1)
+    admin = client.as_("admin")
+    (waits,) = [one for one in (await admin.get("/v1/waiting")).json()["items"] if one["kind"] == "failed_run"]
+    assert waits["id"] == str(run_id)
+    assert (await admin.post(f"/v1/waiting/{run_id}/ask")).status_code == 204
+    assert await calendars.statuses(runtime) == {calendars.TODAY: "successful"}
+    assert (await admin.post(f"/v1/waiting/{run_id}/ask")).status_code == 404
 
 
 @pytest.mark.parametrize("verb", ["refresh", "claim", "retry"])

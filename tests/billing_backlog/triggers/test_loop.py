@@ -101,7 +101,7 @@ async def test_one_whose_contract_moved_west_waits_on(runtime: Runtime, clock: S
     assert await statuses(runtime) == {TOMORROW: "not_run"}
 
 
-async def test_a_broken_one_is_left_alone_until_it_is_asked_for(
+async def test_a_broken_one_is_failed_until_it_is_asked_for(
     runtime: Runtime, client: Api, clock: SetClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await contract(runtime, OTHER_CONTRACT, {OTHER_LINE: "P2"})
@@ -112,15 +112,40 @@ async def test_a_broken_one_is_left_alone_until_it_is_asked_for(
     monkeypatch.setattr(service, "run_all_scheduled", refusing)
     await waiting_turn(runtime)
     assert await statuses(runtime) == {TOMORROW: "skipped"}
-    assert await statuses(runtime, OTHER_LINE) == {TOMORROW: "not_run"}
+    assert await statuses(runtime, OTHER_LINE) == {TOMORROW: "failed"}
     assert await waiting_turn(runtime) is None
     monkeypatch.undo()
     admin = client.as_("admin")
-    (waits,) = [one for one in (await admin.get("/v1/waiting")).json()["items"] if one["kind"] == "trigger"]
+    (waits,) = [one for one in (await admin.get("/v1/waiting")).json()["items"] if one["kind"] == "failed_run"]
     assert "this contract cannot be run" in waits["detail"]
     assert (await admin.post(f"/v1/waiting/{waits['id']}/ask")).status_code == 204
+    assert await statuses(runtime, OTHER_LINE) == {TOMORROW: "skipped"}
+
+
+async def test_what_cannot_be_written_down_as_failed_is_tried_again_in_an_hour(
+    runtime: Runtime, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The loop, and the worker with it, goes on, and so do the others."""
+    await contract(runtime, OTHER_CONTRACT, {OTHER_LINE: "P2"})
+    await schedule(runtime, TOMORROW)
+    await schedule(runtime, TOMORROW, line=OTHER_LINE, contract=OTHER_CONTRACT)
+    await come(runtime, due(TOMORROW), due(TOMORROW, line=OTHER_LINE, contract=OTHER_CONTRACT))
+    clock.advance(timedelta(days=1))
+    monkeypatch.setattr(service, "run_all_scheduled", refusing)
+    monkeypatch.setattr(service, "fail_scheduled", _unwritable)
+    now = clock.now()
+    await waiting_turn(runtime)
+    assert await statuses(runtime) == {TOMORROW: "skipped"}
+    assert await waiting_turn(runtime) == now + timedelta(hours=1)
+    assert await statuses(runtime, OTHER_LINE) == {TOMORROW: "not_run"}
+    monkeypatch.undo()
+    clock.advance(timedelta(hours=1))
     await waiting_turn(runtime)
     assert await statuses(runtime, OTHER_LINE) == {TOMORROW: "skipped"}
+
+
+async def _unwritable(*_: object) -> None:
+    raise BrokenRule("this failure cannot be written down")
 
 
 async def refusing(

@@ -1,15 +1,14 @@
 """What a trigger does."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
-from itertools import pairwise
+from datetime import date, timedelta
 from uuid import uuid4
-from zoneinfo import ZoneInfo
 
 import pytest
 
 from billing_backlog.triggers.rules import CurrentRow, Due, distinct, outcome
 from proforma.clock import SetClock, day_begins, today
+from tests.support.zones import ZONES, changes_of, first_instant
 
 TODAY = date(2026, 3, 2)
 DUE = Due(uuid4(), uuid4(), TODAY)
@@ -43,68 +42,6 @@ def test_only_active_contracts_run(status: str | None) -> None:
 def test_each_once_oldest_first() -> None:
     older = replace(DUE, run_date=TODAY - timedelta(days=1))
     assert distinct([DUE, older, DUE]) == [older, DUE]
-
-
-# Both changes of the clocks in the north and the south, at midnight and not, by half an hour, and none at all.
-ZONES = [
-    "Africa/Cairo",
-    "Africa/Casablanca",
-    "Africa/Johannesburg",
-    "America/Asuncion",
-    "America/Bogota",
-    "America/Chicago",
-    "America/Denver",
-    "America/Halifax",
-    "America/Havana",
-    "America/Los_Angeles",
-    "America/Mexico_City",
-    "America/New_York",
-    "America/Nuuk",
-    "America/Santiago",
-    "America/Sao_Paulo",
-    "America/St_Johns",
-    "Antarctica/Troll",
-    "Asia/Beirut",
-    "Asia/Dhaka",
-    "Asia/Gaza",
-    "Asia/Hebron",
-    "Asia/Jerusalem",
-    "Asia/Kathmandu",
-    "Asia/Kolkata",
-    "Asia/Shanghai",
-    "Asia/Tokyo",
-    "Atlantic/Azores",
-    "Atlantic/Reykjavik",
-    "Australia/Adelaide",
-    "Australia/Lord_Howe",
-    "Australia/Sydney",
-    "Europe/Berlin",
-    "Europe/Chisinau",
-    "Europe/Dublin",
-    "Europe/London",
-    "Europe/Moscow",
-    "Pacific/Auckland",
-    "Pacific/Chatham",
-    "Pacific/Easter",
-    "Pacific/Kiritimati",
-]
-
-
-def changes_of(zone: str, year: int) -> list[date]:
-    """The days on which the zone's clocks are changed."""
-    noons = [datetime(year, 1, 1, 12, tzinfo=ZoneInfo(zone)) + timedelta(days=n) for n in range(365)]
-    return [after.date() for before, after in pairwise(noons) if before.utcoffset() != after.utcoffset()]
-
-
-def first_instant(day: date, zone: str) -> datetime:
-    """The first second at which calendars in the zone show the day, by halving: no rule of ours is in it."""
-    low = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) - 26 * 3600
-    high = low + 52 * 3600
-    while low < high:
-        at = (low + high) // 2
-        begun = datetime.fromtimestamp(at, ZoneInfo(zone)).date() >= day
-        low, high = (low, at) if begun else (at + 1, high)
-    return datetime.fromtimestamp(low, UTC)
 
 
 @pytest.mark.parametrize("zone", ZONES)

@@ -1,6 +1,7 @@
 """Publication: each due row once, oldest first, whoever publishes."""
 
 import asyncio
+from collections import defaultdict
 from datetime import date, datetime, timedelta
 from functools import partial
 
@@ -16,7 +17,9 @@ from scheduler.worker import HANDLERS
 from tests.conftest import MakeRuntime
 from tests.scheduler.calendars import TODAY, Line, statuses
 from tests.support.events import deliver, outbox_of
+from tests.support.rows import value
 from tests.support.waits import eventually
+from tests.support.zones import ZONES, changes_of, first_instant
 
 
 @pytest.fixture
@@ -82,6 +85,35 @@ async def test_a_day_is_due_when_it_begins_in_the_contracts_zone(
     clock.set(moment)
     await publish_turn(runtime)
     assert await statuses(runtime, line) == {day: "published"}
+
+
+async def test_forty_zones_across_both_changes_of_the_clocks_are_published_to_the_microsecond(
+    runtime: Runtime, clock: SetClock
+) -> None:
+    """A microsecond before a day begins somewhere nothing of it is published; at its first instant all of it is."""
+    lines = {zone: Line(zone) for zone in ZONES}
+    days = {
+        zone: [
+            change + timedelta(days=n) for change in changes_of(zone, 2026) or [date(2026, 6, 1)] for n in (-1, 0, 1)
+        ]
+        for zone in ZONES
+    }
+    clock.set(datetime.fromisoformat("2025-12-30T00:00:00Z"))
+    await deliver(runtime, HANDLERS, *[lines[zone].changed(1, days[zone]) for zone in ZONES])
+    begins: dict[datetime, list[tuple[str, str]]] = defaultdict(list)
+    for zone in ZONES:
+        for day in days[zone]:
+            begins[first_instant(day, zone)].append((str(lines[zone].id), str(day)))
+    sent = 0
+    for moment in sorted(begins):
+        clock.set(moment - timedelta(microseconds=1))
+        assert await publish_turn(runtime) == moment
+        clock.set(moment)
+        await publish_turn(runtime)
+        sent += len(begins[moment])
+        assert await value(runtime, "select count(*) from outbox") == sent
+    assert sorted(await published(runtime)) == sorted(one for due in begins.values() for one in due)
+    assert sent > 180
 
 
 async def publish_and_crash(runtime: Runtime) -> None:

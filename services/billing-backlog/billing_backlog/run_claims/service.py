@@ -9,23 +9,30 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
+from prometheus_client import Gauge
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from billing_backlog.run_claims.rules import ALLOWED, Verb, allowed
-from billing_backlog.runs.queries import lines_of
+from billing_backlog.runs.queries import BY_CLAIMS, lines_of
 from billing_backlog.runs.service import Plan, lock_active, take
 from proforma.clock import today
 from proforma.context import Context
-from proforma.db import execute, fetch, fetch_one
+from proforma.db import execute, fetch, fetch_one, fetch_value
 from proforma.errors import Conflict, NotFound
 from proforma.http import match
 
+FAILED_RUNS = Gauge("proforma_backlog_failed_runs", "Runs of active contracts that failed and wait to be retried")
+
 RUN = "select * from runs where id = $1"
 LINES = "select contract_line_id, cut_off from run_lines where run_id = $1 order by contract_line_id"
-NOTHING = """
-update runs set status = 'skipped', reason = 'nothing_to_bill' where id = $1 and status = 'failed'
+RETRIED = f"""
+update runs set status = {BY_CLAIMS}, reason = case when {BY_CLAIMS} = 'skipped' then 'nothing_to_bill' end
+where id = $1
 """
-# The rows of a calendar whose trigger was given up have run now.
+FAILED = """
+select count(*) from runs r join contracts c on c.id = r.contract_id where r.status = 'failed' and c.status = 'active'
+"""
+# The rows of the calendar that failed have run now.
 ROWS_RAN = """
 update schedule_rows r set status = case when w.taken then 'successful' else 'skipped' end, run_id = $3, ran_at = $5,
        claim_id = case when w.taken then $4::uuid end
@@ -60,7 +67,9 @@ async def claim(
 
 
 async def retry(session: AsyncSession, context: Context, run_id: UUID, expected: int | None) -> None:
-    """Runs a failed run now, with its lines and cut-offs; its rows of the calendar say what became of them.
+    """Runs a failed run now, with its lines and cut-offs; its failed rows say what became of them.
+
+    What it has claimed stays claimed and is not claimed again: only what is ready is taken.
 
     Raises NotFound, Stale, Conflict (not failed, a contract that is not active).
     """
@@ -68,12 +77,22 @@ async def retry(session: AsyncSession, context: Context, run_id: UUID, expected:
     cut_offs = _bounded(await _lines(session, run_id))
     plan = _plan(context, run, cut_offs, cut_offs)
     taken = (await take(session, context, [plan])).get(plan.claim_id, {})
-    await execute(session, NOTHING, run_id)
     lines = list(cut_offs)
     await execute(
         session, ROWS_RAN, lines, run["run_date"], run_id, plan.claim_id, context.clock.now(),
         [line in taken for line in lines],
     )  # fmt: skip
+    await execute(session, RETRIED, run_id)
+
+
+async def retry_again(session: AsyncSession, context: Context, run_id: str) -> None:
+    """As `retry`, for somebody who looks at what waits; whatever the run's version is."""
+    await retry(session, context, UUID(run_id), None)
+
+
+async def measure(session: AsyncSession) -> None:
+    """Sets the gauge of failed runs."""
+    FAILED_RUNS.set(await fetch_value(session, FAILED))
 
 
 async def _lock(

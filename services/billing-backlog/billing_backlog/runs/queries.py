@@ -4,13 +4,14 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from billing_backlog.agreed_items.queries import ADDS_UP
-from billing_backlog.runs.schemas import RunLineOut, RunOut, RunQuery
+from billing_backlog.runs.schemas import RunClaimOut, RunLineOut, RunOut, RunQuery
 from proforma.db import fetch
 
 # $1 now. One reason an item: the first that a biller would have to mend. `w` is the run's line, `l` the contract's.
@@ -26,6 +27,13 @@ LEFT_OUT_REASON = f"""case
   when i.date > c.end_date then 'after_contract_end'
   when i.date > w.cut_off then 'after_cut_off'
   else 'not_ready' end"""
+
+# What a run is by what it has: of a line that came later, a further claim, a retry.
+BY_CLAIMS = "case when exists (select from claims k where k.run_id = runs.id) then 'claimed' else 'skipped' end"
+# As long as a row of its date is failed, whatever its other lines do: only a retry, or another row, mends that.
+STILL_FAILED = """(runs.status = 'failed' and exists (
+  select from invoice_schedules s join schedule_rows r on r.schedule_id = s.id
+  where s.contract_id = runs.contract_id and r.run_date = runs.run_date and r.status = 'failed'))"""
 
 COUNTS = f"""
 with w as (
@@ -63,11 +71,14 @@ select l.id, l.contract_id from contract_lines l
 where l.contract_id = any($1::uuid[]) and (l.kind = 'project' or exists (select from items i where i.id = l.id))
 order by l.id
 """
-RUNS = """
-select * from runs where ($1::uuid is null or id > $1) and ($2::uuid is null or contract_id = $2)
-  and ($3::text is null or kind = $3) and ($4::text is null or status = $4) and ($5::date is null or run_date = $5)
-order by id limit $6
+_SHOWN = "select r.*, c.currency from runs r join contracts c on c.id = r.contract_id"
+RUNS = f"""
+{_SHOWN} where ($1::uuid is null or r.id > $1) and ($2::uuid is null or r.contract_id = $2)
+  and ($3::text is null or r.kind = $3) and ($4::text is null or r.status = $4)
+  and ($5::date is null or r.run_date = $5)
+order by r.id limit $6
 """
+RUN = f"{_SHOWN} where r.id = $1"
 RUN_LINES = "select * from run_lines where run_id = any($1::uuid[]) order by contract_line_id"
 CLAIMS = "select * from claims where run_id = any($1::uuid[]) order by id"
 
@@ -80,7 +91,7 @@ async def runs_page(session: AsyncSession, wanted: RunQuery, after: UUID | None,
 
 async def run_by_id(session: AsyncSession, run_id: UUID) -> RunOut | None:
     """One run, or None."""
-    found = await shown(session, await fetch(session, "select * from runs where id = $1", run_id))
+    found = await shown(session, await fetch(session, RUN, run_id))
     return found[0] if found else None
 
 
@@ -90,11 +101,20 @@ async def shown(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> lis
     lines: dict[UUID, list[RunLineOut]] = defaultdict(list)
     for line in await fetch(session, RUN_LINES, ids):
         lines[line["run_id"]].append(RunLineOut.model_validate({**line, "left_out": json.loads(line["left_out"])}))
-    claims: dict[UUID, list[dict[str, Any]]] = defaultdict(list)
+    claims: dict[UUID, list[RunClaimOut]] = defaultdict(list)
     for claim in await fetch(session, CLAIMS, ids):
         state = {"drafted": claim["status"] == "drafted", "released": claim["status"] == "released"}
-        claims[claim["run_id"]].append({**claim, **state})
-    return [RunOut.model_validate({**row, "lines": lines[row["id"]], "claims": claims[row["id"]]}) for row in rows]
+        claims[claim["run_id"]].append(RunClaimOut.model_validate({**claim, **state}))
+    return [_shown(row, lines[row["id"]], claims[row["id"]]) for row in rows]
+
+
+def _shown(row: Mapping[str, Any], lines: Sequence[RunLineOut], claims: Sequence[RunClaimOut]) -> RunOut:
+    held = [claim for claim in claims if not claim.released]
+    totals = {
+        "items": sum(claim.items for claim in held),
+        "amount": sum((claim.amount for claim in held), Decimal(0)),
+    }
+    return RunOut.model_validate({**row, **totals, "lines": lines, "claims": claims})
 
 
 async def left_out_counts(

@@ -75,13 +75,17 @@ class RunLineOut(Output):
 
 
 class RunOut(Resource):
-    """A run. `skipped`: there was nothing to bill; the lines say why."""
+    """A run. `skipped`: there was nothing to bill; the lines say why. `failed`: something of it broke, see `reason`;
+    what it has claimed before stays claimed, and `retry` takes the rest."""
 
     kind: RunKind
     contract_id: UUID
     run_date: date
     status: RunStatus
     reason: str | None
+    currency: str
+    items: int = Field(description="Of all claims that were not released as a whole.")
+    amount: Amount
     claims: list[RunClaimOut]
     lines: list[RunLineOut]
 

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from billing_backlog.claims.service import ClaimRequest, Taken, claim
 from billing_backlog.contracts.queries import lock_contracts
 from billing_backlog.runs import queries
+from billing_backlog.runs.queries import BY_CLAIMS, STILL_FAILED
 from billing_backlog.runs.schemas import CreateInvoiceIn, CreateInvoicesIn, RunOut
 from proforma import jobs
 from proforma.bodies import JobOut
@@ -22,14 +23,14 @@ from proforma.db import execute, fetch
 from proforma.errors import Conflict, Invalid, NotFound
 from proforma.jobs import Job, JobProblem, Step
 
-INSERT_RUNS = """
+INSERT_RUNS = f"""
 insert into runs (id, kind, contract_id, run_date, cut_off, named_items, status, reason, created_at, created_by,
                   updated_at)
 select i, $7, c, d, o, $8, s, case when s = 'skipped' then 'nothing_to_bill' end, $9, $10, $9
 from unnest($1::uuid[], $2::uuid[], $3::date[], $4::date[], $5::text[], $6::int[]) rows (i, c, d, o, s, n) order by n
 on conflict (id) do update set updated_at = excluded.updated_at, version = runs.version + 1,
-  status = case when excluded.status = 'claimed' then 'claimed' else runs.status end,
-  reason = case when excluded.status = 'claimed' then null else runs.reason end
+  status = case when {STILL_FAILED} then 'failed' else {BY_CLAIMS} end,
+  reason = case when {STILL_FAILED} then runs.reason when {BY_CLAIMS} = 'skipped' then 'nothing_to_bill' end
 """
 INSERT_LINES = """
 insert into run_lines (run_id, contract_line_id, cut_off, items, amount, left_out)
@@ -42,7 +43,6 @@ insert into runs (id, kind, contract_id, run_date, status, reason, created_at, c
 values ($1, 'scheduled', $2, $3, 'failed', $4, $5, $6, $5)
 on conflict (id) do update set status = 'failed', reason = excluded.reason, version = runs.version + 1,
   updated_at = excluded.updated_at
-where runs.status <> 'claimed'
 """
 PLAN_IDS = """
 insert into job_targets (job_id, n, target_id) select $1, row_number() over (order by i), i
@@ -223,17 +223,17 @@ async def _keep_lines(
 
 async def fail_scheduled(
     session: AsyncSession, context: Context, contract_id: UUID, run_date: date, lines: Sequence[RunLine], reason: str
-) -> None:
+) -> UUID:
     """Leaves the scheduled run of a date failed, with the lines that it would have had, for somebody to retry.
 
-    One that has claimed stays claimed; the lines stand under it all the same, and a refresh takes them. The caller
-    holds the contract's lock.
+    What other lines have claimed under it stays claimed. Returns the run's id; the caller holds the contract's lock.
     """
     run_id = scheduled_run_id(contract_id, run_date)
     await execute(session, FAIL, run_id, contract_id, run_date, reason, context.clock.now(), context.actor)
     shown = {line.contract_line_id: line.cut_off for line in lines}
     plan = Plan(run_id, "scheduled", contract_id, run_date, shown, shown, claim_id=context.ids())
     await _keep_lines(session, context, [plan], {})
+    return run_id
 
 
 class CreateInvoicesJob:

@@ -24,6 +24,7 @@ class Run(Base, table=True):
         ),
         Index("runs_contract_id_idx", "contract_id", "id"),
         Index("runs_run_date_idx", "run_date", "id"),
+        Index("runs_failed_idx", "contract_id", postgresql_where=text("status = 'failed'")),
     )
 
     id: UUID = Field(primary_key=True)

@@ -20,12 +20,15 @@ async def run_due(session: AsyncSession, context: Context, messages: Sequence[Me
 
 
 async def run_dropped(session: AsyncSession, context: Context, record: Record) -> None:
-    """A trigger that is given up leaves its row failed, for everybody to see; one that cannot be read names none."""
+    """A trigger that is given up leaves its row failed, for everybody to see; one that cannot be read names none.
+
+    A run that breaks is failed without that: a dead letter is what could not even be written down as failed.
+    """
     try:
         body = decode(RunDue, record).body
     except (BrokenRule, ValidationError):
         return
-    await service.fail(session, context, _due(body))
+    await service.fail(session, context, [_due(body)], "the trigger was given up")
 
 
 def _due(body: RunDue) -> Due:

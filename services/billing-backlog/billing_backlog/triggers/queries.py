@@ -37,15 +37,15 @@ where w.contract_id = due.contract_id and w.contract_line_id = due.contract_line
 """
 DUE = """
 select contract_id, contract_line_id, run_date from waiting_triggers
-where problem is null and due_at <= $1 order by due_at, id limit $2
+where due_at <= $1 order by due_at, id limit $2
 """
-NEXT_DUE = "select due_at from waiting_triggers where problem is null order by due_at, id limit 1"
-BLOCK = """
-update waiting_triggers w set problem = $4
+NEXT_DUE = "select due_at from waiting_triggers order by due_at, id limit 1"
+
+PUT_OFF = """
+update waiting_triggers w set due_at = $4
 from unnest($1::uuid[], $2::uuid[], $3::date[]) due (contract_id, contract_line_id, run_date)
 where w.contract_id = due.contract_id and w.contract_line_id = due.contract_line_id and w.run_date = due.run_date
 """
-ASK = "update waiting_triggers set problem = null where id = $1"
 
 
 async def current_rows(session: AsyncSession, triggers: Sequence[Due]) -> dict[tuple[UUID, date], CurrentRow]:

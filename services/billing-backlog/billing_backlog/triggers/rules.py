@@ -6,7 +6,7 @@ from datetime import date
 from typing import Literal
 from uuid import UUID
 
-Outcome = Literal["run", "waits", "has_run", "no_row", "not_active"]
+Outcome = Literal["run", "waits", "has_run", "no_row", "not_active", "failed"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,9 @@ from billing_backlog.triggers import queries
 from billing_backlog.triggers.rules import CurrentRow, Due, Outcome, distinct, outcome
 from proforma.clock import day_begins, today
 from proforma.context import Context
-from proforma.db import execute, fetch, fetch_value
+from proforma.db import driver, execute, fetch, fetch_value
+from proforma.failures import is_deterministic
+from proforma.telemetry import logger
 
 TRIGGERS = Counter("proforma_triggers_total", "Triggers by what they did", ["outcome"])
 
@@ -24,9 +26,16 @@ CHANNEL = "waiting_triggers"
 """NOTIFY here wakes the loop that runs waiting triggers."""
 
 _SOONEST = timedelta(minutes=1)
+_PUT_OFF = timedelta(hours=1)
+_REASON_MAX = 2000
+
+log = logger()
 
 Run = Callable[[AsyncSession, Context, date, Mapping[UUID, Sequence[RunLine]]], Awaitable[Mapping[UUID, RunOutcome]]]
 """Runs the due lines of one date, by contract; billing_backlog.runs in earnest."""
+
+Contracts = Mapping[UUID, Mapping[str, Any]]
+"""The locked contracts by id, those that exist."""
 
 Mark = tuple[UUID, str, UUID | None, UUID | None]
 """What became of a row: (row, status, run, claim)."""
@@ -38,21 +47,58 @@ async def run_due(
     """Handles triggers in one transaction, each by its current row; returns what each did.
 
     The same (line, run date) twice runs once: the row is looked at behind its contract's lock, and has run then.
-    Raises what a run raises; nothing is marked then.
+    A run that breaks is undone, failed, and holds up no other. What is away raises, and nothing is done.
     """
     wanted = distinct(triggers)
     if not wanted:
         return {}
+    # All of them here, sorted: locked one by one below, two batches could wait for each other.
     contracts = {row["id"]: row for row in await lock_contracts(session, {due.contract_id for due in wanted})}
+    run = run or run_all_scheduled
+    outcomes: dict[Due, Outcome] = {}
+    try:
+        async with (await driver(session)).transaction():
+            outcomes = await _settle(session, context, wanted, contracts, run)
+    except Exception as error:
+        if not is_deterministic(error):
+            raise
+        for _, group in groupby(wanted, key=lambda due: (due.run_date, due.contract_id)):
+            outcomes |= await _alone(session, context, list(group), contracts, run)
+    for done in outcomes.values():
+        TRIGGERS.labels(done).inc()
+    return outcomes
+
+
+async def _alone(
+    session: AsyncSession, context: Context, group: Sequence[Due], contracts: Contracts, run: Run
+) -> dict[Due, Outcome]:
+    """A contract's triggers of one date: they take effect, or nothing of them does and their rows are failed."""
+    try:
+        async with (await driver(session)).transaction():
+            return await _settle(session, context, group, contracts, run)
+    except Exception as error:
+        if not is_deterministic(error):
+            raise
+        reason = f"{type(error).__name__}: {error}"
+        log.error(
+            "triggers.failed", contract_id=str(group[0].contract_id), run_date=str(group[0].run_date),
+            reason=reason[:500],
+        )  # fmt: skip
+        await fail(session, context, group, reason)
+        return dict.fromkeys(group, "failed")
+
+
+async def _settle(
+    session: AsyncSession, context: Context, wanted: Sequence[Due], contracts: Contracts, run: Run
+) -> dict[Due, Outcome]:
+    """What each trigger does, by the rows behind the contracts' locks; raises what a run raises."""
     rows = await queries.current_rows(session, wanted)
     outcomes = {due: _outcome(context, due, rows.get(due.key), contracts.get(due.contract_id)) for due in wanted}
     ahead = [due for due in wanted if outcomes[due] == "waits"]
     await _keep_waiting(session, context, ahead, contracts)
     settled = [due for due in wanted if outcomes[due] != "waits"]
     await execute(session, queries.DONE, *_keys(settled))
-    await _run(session, context, [due for due in wanted if outcomes[due] == "run"], rows, run or run_all_scheduled)
-    for done in outcomes.values():
-        TRIGGERS.labels(done).inc()
+    await _run(session, context, [due for due in wanted if outcomes[due] == "run"], rows, run)
     return outcomes
 
 
@@ -131,19 +177,25 @@ def _keys(triggers: Sequence[Due]) -> tuple[list[UUID], list[UUID], list[date]]:
     )
 
 
-async def fail(session: AsyncSession, context: Context, trigger: Due) -> None:
-    """Marks the trigger's row as failed, if it has not run: its trigger was given up, so nothing would run it.
+async def fail(session: AsyncSession, context: Context, group: Sequence[Due], reason: str) -> None:
+    """Marks the rows of these triggers, of one contract and date, as failed, those that have not run.
 
-    The run of its date stands failed, where it has claimed nothing, and can be retried.
+    The run of their date stands failed, with the reason and with whatever it claimed before, until it is retried.
     """
-    await lock_contracts(session, [trigger.contract_id])
-    row = (await queries.current_rows(session, [trigger])).get(trigger.key)
-    if row is not None and row.contract_id == trigger.contract_id and row.status == "not_run":
-        lines = [RunLine(trigger.contract_line_id, row.cut_off)]
-        reason = "the trigger was given up"
-        await fail_scheduled(session, context, trigger.contract_id, trigger.run_date, lines, reason)
-        await _mark(session, context, [(row.id, "failed", None, None)])
-    await execute(session, queries.DONE, *_keys([trigger]))
+    contract_id, run_date = group[0].contract_id, group[0].run_date
+    await lock_contracts(session, [contract_id])
+    current = await queries.current_rows(session, group)
+    rows = {
+        due.contract_line_id: row
+        for due in group
+        for row in [current.get(due.key)]
+        if row is not None and row.contract_id == contract_id and row.status == "not_run"
+    }
+    if rows:
+        lines = [RunLine(line_id, row.cut_off) for line_id, row in rows.items()]
+        run_id = await fail_scheduled(session, context, contract_id, run_date, lines, reason[:_REASON_MAX])
+        await _mark(session, context, [(row.id, "failed", run_id, None) for row in rows.values()])
+    await execute(session, queries.DONE, *_keys(group))
 
 
 async def waiting_due(session: AsyncSession, context: Context) -> list[Due]:
@@ -158,12 +210,11 @@ async def next_due(session: AsyncSession) -> datetime | None:
     return found
 
 
-async def block(session: AsyncSession, triggers: Sequence[Due], problem: str) -> None:
-    """Leaves waiting triggers alone, with the reason, until somebody asks for them again."""
-    await execute(session, queries.BLOCK, *_keys(triggers), problem[:2000])
+async def put_off(session: AsyncSession, context: Context, triggers: Sequence[Due]) -> None:
+    """Leaves waiting triggers alone for an hour: they must not hold up the others, nor keep the loop busy."""
+    await execute(session, queries.PUT_OFF, *_keys(triggers), context.clock.now() + _PUT_OFF)
 
 
-async def ask(session: AsyncSession, _: Context, trigger_id: str) -> None:
-    """Lets a waiting trigger try again."""
-    await execute(session, queries.ASK, UUID(trigger_id))
+async def ask(session: AsyncSession, _: Context, __: str) -> None:
+    """Lets the loop look at once whether the day of what waits has begun."""
     await execute(session, f"notify {CHANNEL}")

@@ -36,29 +36,10 @@ def tell(stack: Stack, played: Played) -> None:
     print(story.heading("What happened"))
     for paragraph in _paragraphs(played):
         print(story.wrapped(paragraph) + "\n")
-    rows = [["", "cost", "unbilled", "ready", "on a draft", "billed"]]
-    for summary in played.summaries[:MANY]:
-        sums, currency = summary["total"], summary["currency"]
-        cost = story.money(sums["cost"], summary["cost_currency"] or "")
-        amounts = [story.money(sums[field], currency) for field in ("unbilled", "ready", "on_draft", "billed")]
-        rows.append([summary["name"], cost, *amounts])
-    print(story.table(rows, "<>>>>>"))
-    if len(played.summaries) > MANY:
-        print(f"  … and {len(played.summaries) - MANY:,} more contracts")
-
+    _sums(played)
     _calendar(stack, played)
-    chosen = min(played.invoices, key=lambda one: (-int(one["lines"]), int(one["details"])))
-    print(story.heading(f"One of {len(played.invoices):,} invoices" if len(played.invoices) > 1 else "The invoice"))
-    path = f"/v1/invoices/{chosen['id']}"
-    lines = stack.invoicing.pages(f"{path}/lines")
-    print(story.invoice_text(chosen, lines, stack.invoicing.pages(f"{path}/details")))
-    print(f"\n  As the customer sees it: GET {stack.invoicing.url}{path} with Accept: text/html")
-
-    if played.mixed is not None:
-        print(story.heading("Not only hours: an invoice and its correction"))
-        print(story.table(mixed.told(played.mixed), "<>>>"))
-        back = played.mixed.returned
-        print(f"\n  {back['quantity']} {back['unit']} of cable came back to the backlog, not ready: {back['amount']}.")
+    _one_invoice(stack, played)
+    _correction(played)
 
     print(story.heading("What was left out, and why"))
     print(story.reasons_text(*_left_out(stack, played)))
@@ -74,6 +55,18 @@ def tell(stack: Stack, played: Played) -> None:
     print(story.where_next((service.name, service.url) for service in stack.all))
 
 
+def _sums(played: Played) -> None:
+    rows = [["", "cost", "unbilled", "ready", "on a draft", "billed"]]
+    for summary in played.summaries[:MANY]:
+        sums, currency = summary["total"], summary["currency"]
+        cost = story.money(sums["cost"], summary["cost_currency"] or "")
+        amounts = [story.money(sums[field], currency) for field in ("unbilled", "ready", "on_draft", "billed")]
+        rows.append([summary["name"], cost, *amounts])
+    print(story.table(rows, "<>>>>>"))
+    if len(played.summaries) > MANY:
+        print(f"  … and {len(played.summaries) - MANY:,} more contracts")
+
+
 def _calendar(stack: Stack, played: Played) -> None:
     told = days.rows(stack, played.runs, played.invoices)
     if told:
@@ -81,6 +74,24 @@ def _calendar(stack: Stack, played: Played) -> None:
         print(story.table([days.HEAD, *told], "<<><>><"))
         page = stack.scheduler.get(f"/v1/days/{told[-1][0]}")
         print(story.wrapped(days.closing(told, page, stack.scheduler.url)))
+
+
+def _one_invoice(stack: Stack, played: Played) -> None:
+    chosen = min(played.invoices, key=lambda one: (-int(one["lines"]), int(one["details"])))
+    print(story.heading(f"One of {len(played.invoices):,} invoices" if len(played.invoices) > 1 else "The invoice"))
+    path = f"/v1/invoices/{chosen['id']}"
+    lines = stack.invoicing.pages(f"{path}/lines")
+    print(story.invoice_text(chosen, lines, stack.invoicing.pages(f"{path}/details")))
+    print(f"\n  As the customer sees it: GET {stack.invoicing.url}{path} with Accept: text/html")
+
+
+def _correction(played: Played) -> None:
+    if played.mixed is None:
+        return
+    print(story.heading("Not only hours: an invoice and its correction"))
+    print(story.table(mixed.told(played.mixed), "<>>>"))
+    back = played.mixed.returned
+    print(f"\n  {back['quantity']} {back['unit']} of cable came back to the backlog, not ready: {back['amount']}.")
 
 
 def _paragraphs(played: Played) -> list[str]:

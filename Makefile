@@ -70,10 +70,10 @@ format: install ## let ruff put the code in order
 	$(BIN)/ruff format
 
 docs: install ## docs/openapi, docs/asyncapi.yaml and docs/events, made from the models
-	$(BIN)/python -m contracts
+	@PYTHONPATH=docs $(BIN)/python -m reference
 
 publish: docs ## at a release: freeze the schemas of events; refuses what breaks a published one
-	$(BIN)/python -m contracts publish
+	@PYTHONPATH=docs $(BIN)/python -m reference publish
 
 lock: install ## resolve all dependencies anew
 	$(COMPILE) --upgrade shared/pyproject.toml --group pyproject.toml:local --group pyproject.toml:dev -o requirements.lock

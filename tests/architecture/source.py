@@ -26,7 +26,7 @@ def service_files() -> list[Path]:
 
 def all_files() -> list[Path]:
     """Every Python file of the repository."""
-    folders = ("shared", "services", "deploy", "tests", "bench", "examples", "contracts", "docs")
+    folders = ("shared", "services", "deploy", "tests", "bench", "examples", "docs")
     return [file for folder in folders for file in sorted((ROOT / folder).rglob("*.py"))]
 
 

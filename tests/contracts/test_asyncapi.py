@@ -10,9 +10,9 @@ import jsonschema_rs
 import pytest
 import yaml
 
-from contracts.__main__ import DOCS
-from contracts.events import EVENTS, producer_of
 from proforma.topics import TOPICS
+from reference.__main__ import DOCS
+from reference.events import EVENTS, producer_of
 
 ROOT_FIELDS = {
     "asyncapi", "id", "info", "servers", "defaultContentType", "channels", "operations", "components"

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from contracts.compare import breaks
-from contracts.events import schema_of, with_refs_resolved
 from proforma.events.billing_backlog import ActualsPosted
 from proforma.events.time_expense import EntriesApproved
+from reference.compare import breaks
+from reference.events import schema_of, with_refs_resolved
 
 PUBLISHED = {
     "title": "Thing",

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from contracts import published
-from contracts.__main__ import DOCS, documents, publish, write
-from contracts.events import EVENTS
+from reference import published
+from reference.__main__ import DOCS, documents, publish, write
+from reference.events import EVENTS
 
 STALE = "{} is not what the models say now: run `make docs` and commit what it writes"
 

@@ -8,9 +8,9 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from contracts.__main__ import DOCS
-from contracts.events import EVENTS, schema_of
 from proforma import vocabulary
+from reference.__main__ import DOCS
+from reference.events import EVENTS, schema_of
 
 FILES = sorted((DOCS / "openapi").glob("*.json"))
 

@@ -14,9 +14,6 @@ import jsonschema_rs
 import pytest
 
 from billing_backlog.worker import HANDLERS as BACKLOG
-from contracts import samples
-from contracts.events import EVENTS, sample_of, schema_of
-from contracts.samples import SAMPLES
 from proforma.clock import SetClock, new_id
 from proforma.envelope import Event, decode
 from proforma.events.billing_backlog import (
@@ -38,6 +35,9 @@ from proforma.events.invoicing import (
 from proforma.events.scheduler import RunDue
 from proforma.events.time_expense import CancellationsRequested, EntriesApproved
 from proforma.runtime import Runtime
+from reference import samples
+from reference.events import EVENTS, sample_of, schema_of
+from reference.samples import SAMPLES
 from scheduler.worker import HANDLERS as SCHEDULER
 from tests.billing_backlog import scene
 from tests.conftest import MakeApi, MakeRuntime

@@ -22,7 +22,7 @@ def _named(page: Path) -> str:
 
 
 def _sources() -> Iterator[Path]:
-    for folder in ("services", "shared", "deploy", "examples", "contracts", "tests"):
+    for folder in ("services", "shared", "deploy", "examples", "docs", "tests"):
         yield from (ROOT / folder).rglob("*.py")
 
 

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from contracts.events import EVENTS
 from examples.integrate import approvals, triggers
 from examples.integrate.cloudevents import Message
 from proforma.envelope import decode
 from proforma.events.billing_backlog import CancellationsAnswered
+from reference.events import EVENTS
 from tests.conftest import MakeApi, MakeTopics
 from tests.flows import main_job
 from tests.flows.firm import BILLED, CHARGEABLE, COST, UNBILLED, Firm, numbers, rows

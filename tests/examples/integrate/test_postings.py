@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from contracts.events import sample_of
 from examples.integrate.postings import (
     ACCRUED,
     CUSTOMER,
@@ -21,6 +20,7 @@ from examples.integrate.postings import (
 )
 from proforma.events.billing_backlog import ActualsPosted
 from proforma.events.invoicing import InvoiceConfirmed
+from reference.events import sample_of
 
 LINE = "line"
 

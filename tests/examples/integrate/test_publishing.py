@@ -7,12 +7,12 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from contracts.events import schema_of
 from examples.integrate import approvals, triggers
 from examples.integrate.cloudevents import Message, attribute
 from proforma.envelope import Event, Record, decode
 from proforma.events.scheduler import RunDue
 from proforma.events.time_expense import CancellationsRequested, EntriesApproved
+from reference.events import schema_of
 
 SOURCE = "https://time.example"
 ROW = {

@@ -10,12 +10,12 @@ from uuid import uuid4
 
 import pytest
 
-from contracts.events import sample_of
 from examples.integrate.general_ledger import trial_balance
 from examples.integrate.postings import ACCRUED, CUSTOMER, REVENUE, WIP, DoesNotAddUp
 from examples.integrate.store import ACTUALS, CONFIRMED, Received, Store, UnknownVersion
 from proforma.events.billing_backlog import ActualsPosted
 from proforma.events.invoicing import InvoiceConfirmed
+from reference.events import sample_of
 
 INVOICE = sample_of(InvoiceConfirmed)
 

@@ -24,14 +24,14 @@ class RunDayOut(Output):
     """All runs of one run date together. What was released from drafts as whole claims is not counted."""
 
     date: datetime.date
-    runs: int
-    claimed: int
-    skipped: int
-    failed: int
-    contracts: int
+    runs: int = Field(description="How many runs have this run date.")
+    claimed: int = Field(description="Runs that took something.")
+    skipped: int = Field(description="Runs that found nothing to bill.")
+    failed: int = Field(description="Runs that broke and wait to be retried.")
+    contracts: int = Field(description="How many contracts the runs are of.")
     invoices: int = Field(description="Drafts that invoicing has made of the runs' claims.")
     items: int
-    amounts: list[DayAmountOut]
+    amounts: list[DayAmountOut] = Field(description="What the runs took, a sum for each currency.")
     left_out: dict[LeftOutReason, int] = Field(
         description="Items of the runs' lines that were not taken, by reason; one that two runs left out counts twice."
     )

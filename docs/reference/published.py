@@ -4,10 +4,10 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from contracts.compare import Break, breaks
-from contracts.events import EVENTS, Schema, schema_of, with_refs_resolved
+from reference.compare import Break, breaks
+from reference.events import EVENTS, Schema, schema_of, with_refs_resolved
 
-FOLDER = Path(__file__).parents[1] / "docs" / "events" / "published"
+FOLDER = Path(__file__).parents[1] / "events" / "published"
 
 
 def published(folder: Path = FOLDER) -> dict[str, Schema]:

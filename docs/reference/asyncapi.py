@@ -7,13 +7,13 @@ from uuid import UUID
 
 import yaml
 
-from contracts.events import EVENTS, producer_of, sample_of
-from contracts.openapi import SERVICES, runtime_of
-from contracts.samples import SAMPLES
 from proforma.envelope import Envelope, Event
 from proforma.errors import BrokenRule
 from proforma.handlers import Handlers
 from proforma.topics import TOPICS, Topic
+from reference.events import EVENTS, producer_of, sample_of
+from reference.openapi import SERVICES, runtime_of
+from reference.samples import SAMPLES
 
 VERSION = "3.0.0"
 _KAFKA = {"bindingVersion": "0.5.0"}

@@ -1,4 +1,4 @@
-"""`python -m contracts`: writes the documents of HTTP and topics. `python -m contracts publish`: freezes the events."""
+"""`make docs` writes the documents of HTTP and topics, `make publish` freezes the events that are published."""
 
 import argparse
 import json
@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from contracts import asyncapi, published
-from contracts.openapi import SERVICES, document_of
+from reference import asyncapi, published
+from reference.openapi import SERVICES, document_of
 
-DOCS = Path(__file__).parents[1] / "docs"
+DOCS = Path(__file__).parents[1]
 
 
 def documents() -> dict[str, str]:
@@ -50,7 +50,7 @@ def _text(document: Mapping[str, Any]) -> str:
 
 def main() -> None:
     """Runs the command; publishing what breaks something ends with 1."""
-    parser = argparse.ArgumentParser(prog="python -m contracts", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m reference", description=__doc__)
     parser.add_argument("command", nargs="?", choices=["write", "publish"], default="write")
     if parser.parse_args().command == "write":
         write(documents())

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from typing import Any
 
-from contracts.samples import SAMPLES
 from proforma.envelope import Event
 from proforma.events import billing_backlog, invoicing, scheduler, time_expense
 from proforma.vocabulary import describe
+from reference.samples import SAMPLES
 
 # Draft 7: the newest one that every tool for AsyncAPI must understand.
 DRAFT = "http://json-schema.org/draft-07/schema#"

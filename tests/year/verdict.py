@@ -135,6 +135,6 @@ def figures(year: Year) -> str:
         f"{len(books.of)} contracts, {len(books.lines)} lines: {len(books.ran)} rows ran"
         f" ({statuses['successful']} successful, {statuses['skipped']} skipped) in {len(books.runs)} runs;"
         f" {len(books.taken)} of {len(books.things)} items on {len(set(books.taken.values()))} drafts, each once,"
-        f" {late} of them over a month late; {year.edits} edits, {year.firm.restarts} restarts,"
+        f" {late} of them billed over a month after their day; {year.edits} edits, {year.firm.restarts} restarts,"
         f" {year.post.late} messages late, {year.post.repeats} repeated, {len(year.foreign)} foreign triggers"
     )

@@ -17,21 +17,21 @@ class DayAmountOut(Output):
 
     currency: str
     items: int
-    amount: Amount
+    amount: Amount = Field(description="The chargeable part of what was claimed.")
 
 
 class RunDayOut(Output):
     """All runs of one run date together. What was released from drafts as whole claims is not counted."""
 
     date: datetime.date
-    runs: int = Field(description="How many runs have this run date.")
-    claimed: int = Field(description="Runs that took something.")
-    skipped: int = Field(description="Runs that found nothing to bill.")
-    failed: int = Field(description="Runs that broke and wait to be retried.")
-    contracts: int = Field(description="How many contracts the runs are of.")
+    runs: int = Field(description="Runs of that date, whatever became of them.")
+    claimed: int = Field(description="Runs that have claimed something.")
+    skipped: int = Field(description="Runs that had nothing to bill.")
+    failed: int = Field(description="Runs that broke and wait to be retried; what they claimed before is counted.")
+    contracts: int = Field(description="Contracts with a run of that date.")
     invoices: int = Field(description="Drafts that invoicing has made of the runs' claims.")
-    items: int
-    amounts: list[DayAmountOut] = Field(description="What the runs took, a sum for each currency.")
+    items: int = Field(description="Items that the runs' claims have taken.")
+    amounts: list[DayAmountOut] = Field(description="By currency, in the order of its code.")
     left_out: dict[LeftOutReason, int] = Field(
         description="Items of the runs' lines that were not taken, by reason; one that two runs left out counts twice."
     )

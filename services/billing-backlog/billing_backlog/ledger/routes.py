@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import Query
 
 from billing_backlog.ledger import queries
-from billing_backlog.ledger.schemas import ActualOut, ActualQuery, LineageOut, SummaryOut
+from billing_backlog.ledger.schemas import ActualOut, ActualQuery, SummaryOut
 from proforma import pages
 from proforma.auth import ROLES, role
 from proforma.bodies import Page
@@ -31,15 +31,6 @@ async def list_actuals(query: Annotated[ActualQuery, Query()], session: Tx) -> P
 async def show_actual(actual_id: UUID, session: Tx) -> ActualOut:
     """One row."""
     found = await queries.by_id(session, actual_id)
-    if found is None:
-        raise NotFound(f"no actual {actual_id}")
-    return found
-
-
-@routes.get("/{actual_id}/lineage", dependencies=[_READERS], responses=problems(404))
-async def show_lineage(actual_id: UUID, session: Tx) -> LineageOut:
-    """From the entry through every reversal to the invoice, and back."""
-    found = await queries.lineage(session, actual_id)
     if found is None:
         raise NotFound(f"no actual {actual_id}")
     return found

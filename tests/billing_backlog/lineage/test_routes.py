@@ -1,6 +1,7 @@
 """Lineage: from a detail to the entry, who handed it in and approved it, its rates, every reversal; and back."""
 
 from datetime import date
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -60,9 +61,11 @@ async def test_from_a_detail_of_a_corrective_to_everybody_who_had_a_hand_in_it_a
     }  # fmt: skip
     (used,) = lineage["rates"]
     assert (used["id"], used["price_list_id"], used["price_list"]) == (str(priced_by), str(SALES), "sales")
-    assert (used["class"], used["key"], used["method"], used["markup_percent"]) == ("expense", "travel", "markup", "10")
-    assert [(one["id"], one["from"], one["rate"]) for one in lineage["exchange_rates"]] == [
-        (str(converted), "USD", "0.5")
+    assert (used["class"], used["key"], used["method"], Decimal(used["markup_percent"])) == (
+        "expense", "travel", "markup", 10
+    )  # fmt: skip
+    assert [(one["id"], one["from"], Decimal(one["rate"])) for one in lineage["exchange_rates"]] == [
+        (str(converted), "USD", Decimal("0.5"))
     ]  # fmt: skip
     assert len(lineage["invoice_ids"]) == 2
     (returned,) = (await get(backlog, "/v1/backlog", contract_id=str(CONTRACT)))["items"]

@@ -16,13 +16,12 @@ BILLING_TYPES = ("chargeable", "non_chargeable", "complimentary")
 
 @dataclass
 class Play:
-    """The services and the books beside them. `entries`: entry → is its approval standing."""
+    """The services and the books beside them."""
 
     world: World
     books: Books
     contract_id: str
     line_id: str
-    entries: dict[str, bool]
 
 
 Command = Callable[[Play, int, int], Awaitable[None]]

@@ -23,6 +23,7 @@ _BEGINNINGS = (
     ("approve", "approve", "mark ready", "claim"),
     ("approve", "approve", "mark ready", "claim", "edit", "confirm"),
     ("approve", "approve", "mark ready", "claim", "edit", "confirm", "correct", "edit", "edit", "confirm"),
+    ("approve", "set billing type", "mark ready", "claim", "confirm", "correct", "confirm", "reprice"),
 )
 
 

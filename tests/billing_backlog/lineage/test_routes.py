@@ -62,7 +62,7 @@ async def test_from_a_detail_of_a_corrective_to_everybody_who_had_a_hand_in_it_a
     (used,) = lineage["rates"]
     assert (used["id"], used["price_list_id"], used["price_list"]) == (str(priced_by), str(SALES), "sales")
     assert (used["class"], used["key"], used["method"], Decimal(used["markup_percent"])) == (
-        "expense", "travel", "markup", 10
+        "expense", "travel", "markup", Decimal(10)
     )  # fmt: skip
     assert [(one["id"], one["from"], Decimal(one["rate"])) for one in lineage["exchange_rates"]] == [
         (str(converted), "USD", Decimal("0.5"))

@@ -55,7 +55,7 @@ def shown(row: Mapping[str, Any]) -> ActualOut:
 
 
 async def page(session: AsyncSession, wanted: ActualQuery, after: UUID | None, limit: int) -> list[ActualOut]:
-    """Up to `limit` rows after `after`, sorted by id, which is the order of their making."""
+    """Up to `limit` rows after `after`, sorted by id."""
     parts: list[str] = []
     values: list[Any] = []
     for name, form in _OPERATORS.items():

@@ -21,7 +21,7 @@ contract_routes = router("/v1/contracts", "ledger")
 
 @routes.get("", dependencies=[_READERS])
 async def list_actuals(query: Annotated[ActualQuery, Query()], session: Tx) -> Page[ActualOut]:
-    """The ledger, sorted by id: the order of posting."""
+    """The ledger, sorted by id: near to the order of posting, but what comes back has an id of its own kind."""
     rows = await queries.page(session, query, pages.after_id(query.after), query.limit + 1)
     page, following = pages.cut(rows, query.limit, lambda row: row.id)
     return Page(items=page, next=following)

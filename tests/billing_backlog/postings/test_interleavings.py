@@ -16,7 +16,7 @@ from proforma.runtime import Runtime
 from tests.billing_backlog.cancellations.questions import ask, asked, outcomes
 from tests.billing_backlog.confirmed import confirm, corrected, drafted, edited, figures, invoice, zero
 from tests.billing_backlog.scene import AT, CONTRACT, all_ready, firm, items, ready, run, violations
-from tests.conftest import MakeApi
+from tests.conftest import MakeApi, MakeRuntime
 from tests.support.events import record_of
 from tests.support.rows import locks_awaited, rows, value
 
@@ -24,7 +24,9 @@ Deed = Callable[[], Awaitable[object]]
 
 
 @pytest.fixture
-async def runtime(runtime: Runtime) -> Runtime:
+async def runtime(make_runtime: MakeRuntime) -> Runtime:
+    """Who waits for a lock waits for as long as a slow machine takes."""
+    runtime = await make_runtime("billing-backlog", pool_size=8)
     await firm(runtime)
     return runtime
 

@@ -27,7 +27,11 @@ class Figures:
 
     def rest(self, kept: int) -> Figures:
         """What is left when `kept` of the quantity is billed: the whole amount less the kept part's."""
-        return replace(self, quantity=self.quantity - kept, amount=self.amount - cents(kept, self.price))
+        return replace(self, quantity=self.quantity - kept, amount=self.amount - self.part(kept))
+
+    def part(self, kept: int) -> int:
+        """The amount of a part of it: never more than the whole."""
+        return min(cents(kept, self.price), self.amount)
 
 
 @dataclass

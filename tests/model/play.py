@@ -66,11 +66,11 @@ async def adopt(play: Play, expected: list[Item]) -> None:
 
 _BILLED = """
 select contract_line_id, sum(amount) as amount from actuals
-where type = 'billed_sales' and billing_type = 'chargeable' group by 1 order by 1
+where type = 'billed_sales' and billing_type = 'chargeable' group by 1 having sum(amount) <> 0 order by 1
 """
 _INVOICED = """
 select l.contract_line_id, sum(l.chargeable) as amount from invoice_lines l join invoices i on i.id = l.invoice_id
-where i.status in ('confirmed', 'paid') group by 1 having count(*) filter (where l.details > 0) > 0 order by 1
+where i.status in ('confirmed', 'paid') group by 1 having sum(l.chargeable) <> 0 order by 1
 """
 _ON_INVOICE = "select id as item_id, claim_id from items where billing_status = 'on_invoice' order by 1"
 _ON_DRAFTS = """

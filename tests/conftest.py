@@ -1,6 +1,7 @@
 """Fixtures of all tests: a real PostgreSQL and a real Kafka, started once a run and shared by its processes."""
 
 import os
+import secrets
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
@@ -31,13 +32,19 @@ MakeTopics = Callable[..., Awaitable[str]]
 
 _BACKEND = pytest.StashKey[Backend]()
 _RUN = "PROFORMA_TEST_RUN"
+SEED = "PROFORMA_TEST_SEED"
+"""The run's seed: every property test draws from it."""
 _ADDRESSES = {"postgres": "PROFORMA_TEST_POSTGRES", "kafka": "PROFORMA_TEST_KAFKA"}
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Starts the servers in the run's first process; xdist's workers find them in their environment."""
     if hasattr(config, "workerinput") or config.option.collectonly or config.option.help:
         return
+    # Hypothesis takes its seed from its option, which xdist hands to its workers: one run, one seed, and it is printed.
+    config.option.hypothesis_seed = config.option.hypothesis_seed or str(secrets.randbelow(2**32))
+    os.environ[SEED] = config.option.hypothesis_seed
     backend = start_backend()
     config.stash[_BACKEND] = backend
     os.environ[_RUN] = f"t{uuid.uuid4().hex[:8]}"
@@ -45,10 +52,12 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ[_ADDRESSES["kafka"]] = backend.kafka
 
 
-def pytest_report_header(config: pytest.Config) -> str | None:
-    """Which servers the tests run on."""
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Which servers the tests run on, and how to draw the same examples again."""
     backend = config.stash.get(_BACKEND, None)
-    return None if backend is None else f"backend: {backend.description}"
+    if backend is None:
+        return []
+    return [f"backend: {backend.description}", f"seed: --hypothesis-seed={os.environ[SEED]}"]
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -73,11 +73,12 @@ def kept_and_rest(
     """`whole`, the amount of `quantity` at `price`, as the amounts of the `kept` part and of the rest.
 
     The kept part is round(kept × price), the rest what is left of the whole: they add up to it whatever the rounding
-    was (design §4). Nothing kept is no amount, all of it the whole.
+    was (design §4). Nothing kept is no amount, all of it the whole. A part is never more than the whole: the rest of
+    many splits bears all of their roundings, and what is left of it must not become less than nothing.
     """
     if kept == quantity:
         return whole, whole - whole
-    first = amount_of(kept, price, currency)
+    first = min(amount_of(kept, price, currency), whole)
     return first, whole - first
 
 

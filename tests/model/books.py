@@ -27,7 +27,21 @@ class Figures:
 
     def rest(self, kept: int) -> Figures:
         """What is left when `kept` of the quantity is billed: the whole amount less the kept part's."""
-        return replace(self, quantity=self.quantity - kept, amount=self.amount - cents(kept, self.price))
+        return replace(self, quantity=self.quantity - kept, amount=self.amount - self.part(kept))
+
+    def part(self, kept: int) -> int:
+        """The amount of a part of it: never more than the whole."""
+        return min(cents(kept, self.price), self.amount)
+
+
+@dataclass
+class Approval:
+    """What a manager approved. `hand_set`: a biller has chosen another billing type for some of it since."""
+
+    quantity: int
+    billable: int
+    billing_type: str | None
+    hand_set: bool = False
 
 
 @dataclass
@@ -84,10 +98,17 @@ class Books:
     price: int
     items: dict[str, Item] = field(default_factory=dict)
     invoices: dict[str, Invoice] = field(default_factory=dict)
+    approvals: dict[str, Approval] = field(default_factory=dict)
 
-    def approved(self, entry: str, quantity: int, billable: int, billing_type: str | None) -> list[Item]:
+    def approved(self, entry: str, approval: Approval) -> list[Item]:
         """What an approval opens."""
-        kind, rest = billing_type or CHARGEABLE, quantity - billable
+        self.approvals[entry] = approval
+        return self._opened(entry)
+
+    def _opened(self, entry: str) -> list[Item]:
+        approval = self.approvals[entry]
+        quantity, billable = approval.quantity, approval.billable
+        kind, rest = approval.billing_type or CHARGEABLE, quantity - billable
         if rest > 0 and (kind == FREE or billable == 0):
             return [Item(entry, self._whole(quantity, FREE))]
         if rest <= 0:
@@ -98,6 +119,42 @@ class Books:
 
     def _whole(self, quantity: int, billing_type: str) -> Figures:
         return Figures(quantity, self.price, cents(quantity, self.price), billing_type)
+
+    def canceled(self, entry: str) -> None:
+        """The approval is taken back, and its items go."""
+        del self.approvals[entry]
+        self.items = {key: one for key, one in self.items.items() if one.entry != entry}
+
+    def reevaluated(self, price: int) -> tuple[int, list[Item]]:
+        """An hour has another price. (entries that change, items that open in the place of theirs)
+
+        What an invoice has stays; what a biller chose stays, at the new price; the rest is as if approved now.
+        """
+        self.price = price
+        opened: list[Item] = []
+        changed = 0
+        for entry, approval in self.approvals.items():
+            old = {key: self.items[key] for key in sorted(self.items) if self.items[key].entry == entry}
+            new = self._opened(entry)
+            parts = [one.figures for one in old.values()]
+            if approval.hand_set and sum(one.quantity for one in parts) == sum(one.figures.quantity for one in new):
+                new = self._parts(entry, parts)
+            if self.held(entry) or _terms(old.values()) == _terms(new):
+                continue
+            self.items = {key: one for key, one in self.items.items() if key not in old}
+            opened += new
+            changed += 1
+        return changed, opened
+
+    def _parts(self, entry: str, parts: list[Figures]) -> list[Item]:
+        """The same parts at today's price; the last is the whole less the others."""
+        left = cents(sum(one.quantity for one in parts), self.price)
+        found = []
+        for n, one in enumerate(parts, 1):
+            amount = left if n == len(parts) else cents(one.quantity, self.price)
+            left -= amount
+            found.append(Item(entry, replace(one, price=self.price, amount=amount)))
+        return found
 
     def held(self, entry: str) -> bool:
         """True when an approval of the entry cannot be cancelled."""
@@ -150,3 +207,8 @@ class Books:
             return []
         detail.gave_back = True
         return [Item(detail.entry, detail.was.rest(detail.now.quantity))]
+
+
+def _terms(items: Iterable[Item]) -> list[tuple[str, int, int]]:
+    """What two ways to bill the same work may differ in; amounts follow."""
+    return sorted((one.figures.billing_type, one.figures.quantity, one.figures.price) for one in items)

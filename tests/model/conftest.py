@@ -41,6 +41,6 @@ async def firms(
             for database in lent:
                 await databases.wipe(database)
             await firm(apis["billing-backlog"].runtime, Terms(sales_price="33.3333", cost_price="20"))
-            return Play(World(apis, random.Random(seed)), Books(PRICE), str(CONTRACT), str(LINE), {})
+            return Play(World(apis, random.Random(seed)), Books(PRICE), str(CONTRACT), str(LINE))
 
         yield make

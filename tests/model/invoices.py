@@ -66,8 +66,9 @@ async def edit(play: Play, n: int, m: int) -> None:
         assert answer.status_code == 409, answer.text
         return
     assert answer.status_code == 200, answer.text
-    as_it_was = detail.was and (detail.was.quantity, detail.was.price) == (now.quantity, now.price)
-    amount = detail.was.amount if detail.was and as_it_was else cents(now.quantity, now.price)
+    amount = cents(now.quantity, now.price)
+    if detail.was and detail.was.price == now.price and now.quantity <= detail.was.quantity:
+        amount = detail.was.amount if now.quantity == detail.was.quantity else detail.was.part(now.quantity)
     detail.now = replace(now, amount=amount)
 
 

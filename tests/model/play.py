@@ -16,13 +16,12 @@ BILLING_TYPES = ("chargeable", "non_chargeable", "complimentary")
 
 @dataclass
 class Play:
-    """The services and the books beside them. `entries`: entry → is its approval standing."""
+    """The services and the books beside them."""
 
     world: World
     books: Books
     contract_id: str
     line_id: str
-    entries: dict[str, bool]
 
 
 Command = Callable[[Play, int, int], Awaitable[None]]
@@ -65,9 +64,43 @@ async def adopt(play: Play, expected: list[Item]) -> None:
         del new[key]
 
 
+_BILLED = """
+select contract_line_id, sum(amount) as amount from actuals
+where type = 'billed_sales' and billing_type = 'chargeable' group by 1 having sum(amount) <> 0 order by 1
+"""
+_INVOICED = """
+select l.contract_line_id, sum(l.chargeable) as amount from invoice_lines l join invoices i on i.id = l.invoice_id
+where i.status in ('confirmed', 'paid') group by 1 having sum(l.chargeable) <> 0 order by 1
+"""
+_ON_INVOICE = "select id as item_id, claim_id from items where billing_status = 'on_invoice' order by 1"
+_ON_DRAFTS = """
+select d.item_id, d.claim_id from invoice_details d join invoices i on i.id = d.invoice_id
+where i.status in ('building', 'draft', 'in_review') and d.claim_id is not null order by 1
+"""
+_POSTED = """
+select a.id as item_id from actuals a join actuals r on r.reverses = a.id
+where a.type = 'unbilled_sales' and r.cause = 'confirm' order by 1
+"""
+_CONFIRMED = """
+select d.item_id from invoice_details d join invoices i on i.id = d.invoice_id
+where i.status in ('confirmed', 'paid') and d.claim_id is not null and d.written_off_from is null order by 1
+"""
+
+
+async def invoices_and_ledger_agree(play: Play) -> None:
+    """What is invoiced per line is what is billed; each item on an invoice, and each posted one, has one detail.
+
+    The specification's rules 4 and 6: they hold across two databases, so no check inside of one can prove them.
+    """
+    backlog, invoicing = (play.world.apis[name].runtime for name in ("billing-backlog", "invoicing"))
+    for ours, theirs in ((_BILLED, _INVOICED), (_ON_INVOICE, _ON_DRAFTS), (_POSTED, _CONFIRMED)):
+        assert await rows(backlog, ours) == await rows(invoicing, theirs)
+
+
 async def nothing_is_wrong(play: Play) -> None:
     """No law of the ledger is broken, nothing was set aside and nobody waits for anything."""
     assert await violations(play.world.apis["billing-backlog"].runtime) == []
+    await invoices_and_ledger_agree(play)
     for name in SERVICES:
         runtime = play.world.apis[name].runtime
         assert await rows(runtime, "select reason from dead_letters") == []

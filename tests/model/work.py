@@ -1,8 +1,11 @@
 """What consultants, managers and billers do before there is an invoice."""
 
 from dataclasses import replace
+from decimal import Decimal
 
-from tests.model.books import Item
+from tests.billing_backlog.reevaluation.steps import run_jobs
+from tests.billing_backlog.scene import SALES
+from tests.model.books import Approval, Item
 from tests.model.play import BILLING_TYPES, Play, adopt, decimal, hundredths, pick
 
 
@@ -25,16 +28,14 @@ async def _approve(play: Play, entry: str, quantity: int, billable: int, billing
     override = {"billable_quantity": decimal(billable), "billing_type": billing_type}
     await play.world.ok("time-expense", "POST", f"/v1/entries/{entry}/approve", "approver", json=override)
     await play.world.settle()
-    play.entries[entry] = True
-    await adopt(play, play.books.approved(entry, quantity, billable, billing_type))
+    await adopt(play, play.books.approved(entry, Approval(quantity, billable, billing_type)))
 
 
 async def cancel(play: Play, n: int, m: int) -> None:
     """A manager takes an approval back: granted unless something of it is on an invoice."""
-    standing = [entry for entry, stands in play.entries.items() if stands]
-    if not standing:
+    if not play.books.approvals:
         return
-    entry = pick(standing, n)
+    entry = pick([*play.books.approvals], n)
     path = f"/v1/entries/{entry}"
     await play.world.ok("time-expense", "POST", f"{path}/cancel-approval", "approver", json={"reason": "wrong"})
     await play.world.settle()
@@ -43,8 +44,7 @@ async def cancel(play: Play, n: int, m: int) -> None:
         assert (shown["status"], shown["cancellation"]["outcome"]) == ("approved", "refused")
         return
     assert (shown["status"], shown["cancellation"]["outcome"]) == ("submitted", "reversed")
-    play.books.items = {key: one for key, one in play.books.items.items() if one.entry != entry}
-    play.entries[entry] = False
+    play.books.canceled(entry)
     if m % 2:
         quantity = hundredths(shown["quantity"])
         await _approve(play, entry, quantity, m // 2 % (quantity + 1), None)
@@ -83,4 +83,23 @@ async def set_billing_type(play: Play, n: int, m: int) -> None:
         return
     assert answer["changed"] == 1, answer
     del play.books.items[key]
+    if item.entry is not None:
+        play.books.approvals[item.entry].hand_set = True
     await adopt(play, [Item(item.entry, replace(item.figures, billing_type=wanted))])
+
+
+async def reprice(play: Play, n: int, m: int) -> None:
+    """A biller changes the rate, looks at what that would change, and re-evaluates; sometimes the rate is the same."""
+    price = play.books.price if m % 4 == 0 else n % 4_000_000 + 1
+    rate = {"class": "time", "role": "dev", "price": f"{Decimal(price) / 10_000:.4f}"}
+    world, path = play.world, f"/v1/contracts/{play.contract_id}/re-evaluate"
+    await world.ok("billing-backlog", "PATCH", f"/v1/price-lists/{SALES}", "biller", json={"rates": [rate]})
+    seen = await world.ok("billing-backlog", "POST", f"{path}?preview=true", "biller")
+    started = await world.ok("billing-backlog", "POST", path, "biller")
+    await run_jobs(world.apis["billing-backlog"])
+    await world.settle()
+    job = await world.ok("billing-backlog", "GET", f"/v1/jobs/{started['id']}", "biller")
+    changed, opened = play.books.reevaluated(price)
+    assert (job["status"], job["result"]["changed"], seen["changed"]) == ("succeeded", changed, changed), job
+    assert seen["refused"] == job["result"]["refused"], job
+    await adopt(play, opened)

@@ -14,6 +14,7 @@ from billing_backlog.explanations.routes import routes as explanations
 from billing_backlog.journal_lines.routes import routes as journal_lines
 from billing_backlog.ledger.routes import contract_routes as summaries
 from billing_backlog.ledger.routes import routes as actuals
+from billing_backlog.lineage.routes import routes as lineage
 from billing_backlog.milestones.routes import routes as milestones
 from billing_backlog.postings.routes import routes as postings
 from billing_backlog.price_lists.routes import routes as price_lists
@@ -56,6 +57,7 @@ NOUNS: list[APIRouter] = [
     run_days,
     postings,
     actuals,
+    lineage,
     summaries,
     checks,
 ]

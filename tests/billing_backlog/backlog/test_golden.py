@@ -14,6 +14,7 @@ from billing_backlog.worker import HANDLERS
 from proforma.events.invoicing import DetailsReleased, ReleasedDetail
 from tests.billing_backlog.cancellations.questions import answers, ask, asked
 from tests.billing_backlog.confirmed import confirm, drafted
+from tests.billing_backlog.reevaluation.steps import dearer, job
 from tests.billing_backlog.scene import AT, CONTRACT, all_ready, approve, entry, firm, ready, run, violations
 from tests.conftest import MakeApi
 from tests.support.api import Api
@@ -115,47 +116,63 @@ async def close_contract(backlog: Api, item_id: UUID) -> str:
     return await _status(backlog)
 
 
+async def reevaluate(backlog: Api, item_id: UUID) -> str:
+    """An hour has become dearer: what may move is reversed, and replaced by an item that is not ready."""
+    before = await value(backlog.runtime, "select count(*) from actuals")
+    await dearer(backlog.runtime)
+    result = (await job(backlog))["result"]
+    if result["refused"]:
+        assert await value(backlog.runtime, "select count(*) from actuals") == before
+        (problem,) = await rows(backlog.runtime, "select reason from job_problems")
+        return f"refused: {problem['reason']}"
+    return await _status(backlog) if result["changed"] else "nothing"
+
+
 VERBS: dict[str, Do] = {
     "mark ready": mark_ready, "unmark ready": unmark_ready, "set billing type": set_billing_type,
     "create invoice": create_invoice, "release": release, "cancel approval": cancel_approval, "close": close_contract,
+    "re-evaluate": reevaluate,
 }  # fmt: skip
 TABLE: dict[str, tuple[Begin, list[str]]] = {
     # state: its beginning, then in the order of the verbs
     "unbilled": (
         unbilled,
-        ["ready", "unbilled", "unbilled", "left out: not_ready", "nothing", "canceled", "canceled"],
+        ["ready", "unbilled", "unbilled", "left out: not_ready", "nothing", "canceled", "canceled", "unbilled"],
     ),
-    "ready": (is_ready, ["ready", "unbilled", "unbilled", "on_invoice", "nothing", "canceled", "canceled"]),
+    "ready": (is_ready, ["ready", "unbilled", "unbilled", "on_invoice", "nothing", "canceled", "canceled", "unbilled"]),
     "on_invoice": (
         on_invoice,
         [
             "refused: on_invoice", "refused: on_invoice", "refused: on_invoice", "left out: on_invoice", "ready",
-            "refused: on_invoice", "on_invoice",
+            "refused: on_invoice", "on_invoice", "refused: on_invoice",
         ],
     ),
     "posted": (
         posted,
         [
             "refused: posted", "refused: posted", "refused: posted", "nothing", "nothing", "refused: posted", "posted",
+            "refused: posted",
         ],
     ),
     "canceled": (
         canceled,
         [
             "refused: canceled", "refused: canceled", "refused: canceled", "nothing", "nothing", "canceled", "canceled",
+            "nothing",
         ],
     ),
     "without a price": (
         unpriced,
         [
             "refused: no_price", "unbilled", "unbilled", "left out: no_price", "nothing", "canceled", "canceled",
+            "nothing",
         ],
     ),
     "cost only": (
         cost_only,
         [
             "refused: no_contract_line", "refused: no_contract_line", "refused: no_contract_line", "nothing", "nothing",
-            "nothing left", "cost_only",
+            "nothing left", "cost_only", "nothing",
         ],
     ),
 }  # fmt: skip

@@ -15,6 +15,7 @@ from proforma.runtime import Runtime
 from tests.billing_backlog.confirmed import by_hand, confirm, drafted, edited, figures, sourced_on_draft, written_off
 from tests.billing_backlog.ledger.test_golden import LEDGER, Row, shown
 from tests.billing_backlog.scene import LINE, Terms, all_ready, firm, items, ready, rows, violations
+from tests.billing_backlog.terms import fixed_price
 
 Details = Callable[[Runtime], Awaitable[list[ConfirmedDetail]]]
 REVERSED: Row = ("unbilled_sales", "chargeable", "-8", "-1600", "canceled")
@@ -60,6 +61,12 @@ async def taxed(runtime: Runtime) -> list[ConfirmedDetail]:
 
 
 async def hand_added_hours(runtime: Runtime) -> list[ConfirmedDetail]:
+    return [by_hand(figures("3", "200"))]
+
+
+async def hand_added_on_a_fixed_price(runtime: Runtime) -> list[ConfirmedDetail]:
+    """Three hours beside a fixed price that no milestone covers."""
+    await fixed_price(runtime)
     return [by_hand(figures("3", "200"))]
 
 
@@ -120,6 +127,10 @@ CASES: dict[str, tuple[Details, list[Row]]] = {
     "price only: no remainder": (another_price, [REVERSED, ("billed_sales", "chargeable", "8", "1200", "posted")]),
     "tax only": (taxed, [REVERSED, ("billed_sales", "chargeable", "8", "1600", "posted")]),
     "hand-added 3 h × 200": (hand_added_hours, [("billed_sales", "chargeable", "3", "600", "posted")]),
+    "hand-added 3 h on a fixed-price line": (
+        hand_added_on_a_fixed_price,
+        [("billed_sales", "chargeable", "3", "600", "posted")],
+    ),
     "fee 300 added on the draft": (hand_added_fee, [("billed_sales", "chargeable", "1", "300", "posted")]),
     "fee 300 of a journal line": (
         fee_of_a_journal,

@@ -1,19 +1,19 @@
 """What is split adds up, and what no invoice can say is refused."""
 
 from collections.abc import Callable
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from billing_backlog.billing.rules import check_chunk, kind_of, rest_of
 from proforma.clock import derived_id
 from proforma.errors import BrokenRule
 from proforma.events.invoicing import ConfirmedDetail, DetailFigures
-from proforma.money import amount_of, round_amount
+from proforma.money import amount_of, kept_and_rest, round_amount
 from tests.billing_backlog.confirmed import by_hand, corrected, edited, figures, invoice, written_off
 
 QUANTITIES = st.decimals("0.01", "1000000", places=2)
@@ -48,6 +48,32 @@ def test_what_is_billed_and_the_rest_are_what_was(
     assert rest is not None
     assert (rest.quantity + kept, rest.amount + now.amount, rest.price) == (quantity, whole, price)
     assert 0 <= rest.tax <= tax
+
+
+@given(QUANTITIES, PRICES, st.sampled_from(["EUR", "JPY", "KWD", "BHD"]), st.lists(st.integers(0, 100), max_size=30))
+@example(Decimal("0.10"), Decimal("0.25"), "EUR", [20, 25, 34, 50, 50])
+@example(Decimal("0.10"), Decimal("25"), "JPY", [20, 25, 34, 50, 50])
+def test_however_often_it_is_split_the_parts_are_the_whole_and_none_is_less_than_nothing(
+    quantity: Decimal, price: Decimal, currency: str, percents: list[int]
+) -> None:
+    """8 is billed as 6 and 2, the 2 as 1 and 1, and so on: each part but the last is round(q × p), the last bears what
+    the rounding of the others left; in quantity and in amount nothing is gained and nothing is lost."""
+    whole = amount_of(quantity, price, currency)
+    figures_of = DetailFigures.model_construct
+    left = figures_of(quantity=quantity, price=price, amount=whole, tax=Decimal(0), billing_type="chargeable")
+    parts: list[DetailFigures] = []
+    for percent in percents:
+        kept = (left.quantity * percent / 100).quantize(Decimal("0.01"), ROUND_DOWN)
+        amount, _ = kept_and_rest(left.amount, left.quantity, left.price, kept, currency)
+        part = left.model_copy(update={"quantity": kept, "amount": amount})
+        rest = rest_of(left, part, currency)
+        if rest is None:
+            break
+        parts.append(part)
+        left = left.model_copy(update={"quantity": rest.quantity, "amount": rest.amount})
+    assert sum(one.quantity for one in [*parts, left]) == quantity
+    assert sum(one.amount for one in [*parts, left]) == whole
+    assert min(one.amount for one in [*parts, left]) >= 0
 
 
 def test_the_rest_has_the_price_of_what_is_split() -> None:

@@ -23,7 +23,7 @@ from tests.billing_backlog.billing.test_golden import (
 )
 from tests.billing_backlog.confirmed import confirm, corrected, drafted, figures, zero
 from tests.billing_backlog.ledger.test_golden import LEDGER, Row, shown
-from tests.billing_backlog.scene import CONTRACT, Terms, all_ready, firm, items, rows, violations
+from tests.billing_backlog.scene import CONTRACT, Terms, all_ready, firm, items, ready, rows, violations
 from tests.support.rows import change
 
 Details = Callable[[Runtime], Awaitable[list[ConfirmedDetail]]]
@@ -140,6 +140,21 @@ async def test_correct(case: str, runtime: Runtime) -> None:
     assert [row["status"] for row in await rows(runtime, "select status from postings")] == ["posted", "posted"]
     replaced = "select adjustment from actuals where invoice_id = $1 and type = 'billed_sales'"
     assert await rows(runtime, replaced, first.invoice_id) == [{"adjustment": "adjusted"}]
+    assert await violations(runtime) == []
+
+
+async def test_what_is_taken_off_a_corrective_has_no_rows(runtime: Runtime) -> None:
+    """Of two details one was removed from the corrective: its billing stands as it was (domain §3.5, "removed")."""
+    await firm(runtime)
+    await ready(runtime, 1, 2)
+    first, second = await drafted(runtime)
+    await confirm(runtime, [first, second])
+    before = await rows(runtime, "select * from actuals order by id")
+    await confirm(runtime, [corrected(first, zero(first))], n=2, kind="corrective")
+    after = await rows(runtime, "select * from actuals order by id")
+    assert shown(after[len(before) :]) == [TAKEN_BACK, ("unbilled_sales", "chargeable", "8", "1600", "unbilled")]
+    removed = [row for row in before if row["invoice_detail_id"] == second.detail_id]
+    assert [row for row in after if row["invoice_detail_id"] == second.detail_id] == removed
     assert await violations(runtime) == []
 
 

@@ -76,6 +76,39 @@ async def test_work_of_a_role_that_the_line_does_not_charge(runtime: Runtime) ->
     ]
 
 
+CABLE = {**MATERIAL, "task": "T1"}
+NOT_CHARGED: dict[str, tuple[str, dict[str, Any], str, list[int]]] = {
+    # what is not charged on the line, the work, its billing type, the amounts of its two rows
+    "the role": ("roles = '{dev}'", {}, "non_chargeable", [800, 1600]),
+    "another role": ("roles = '{boss}'", {}, "chargeable", [800, 1600]),
+    "the category": ("categories = '{travel}'", EXPENSE, "non_chargeable", [250, 250]),
+    "a category is nothing to time": ("categories = '{dev}'", {}, "chargeable", [800, 1600]),
+    "a role is nothing to an expense": ("roles = '{travel}'", EXPENSE, "chargeable", [250, 250]),
+    "the task, of time": ("tasks = '{T1}'", {"task": "T1"}, "non_chargeable", [800, 1600]),
+    "the task, of an expense": ("tasks = '{T1}'", {**EXPENSE, "task": "T1"}, "non_chargeable", [250, 250]),
+    "the task, of material": ("tasks = '{T1}'", CABLE, "non_chargeable", [200, 200]),
+    "another task": ("tasks = '{T2}'", {"task": "T1"}, "chargeable", [800, 1600]),
+    "the approver wins": ("tasks = '{T1}'", {"task": "T1", "billing_type": "complimentary"}, "complimentary",
+                          [800, 1600]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", NOT_CHARGED)
+async def test_role_category_and_task_that_the_line_does_not_charge(case: str, runtime: Runtime) -> None:
+    """Domain §1.3, chargeability: role of time, category of expenses, task of every class; the approver before all."""
+    terms, work, billing_type, amounts = NOT_CHARGED[case]
+    for item_class in ("expense", "material"):
+        await rate(runtime, item_class)
+    await change(runtime, f"update contract_lines set non_chargeable_{terms}")
+    await approve(runtime, entry(1, **({**work, **IN_EUR} if "unit_cost" in work else work)))
+    quantity = Decimal(str(work.get("quantity", 8)))
+    assert await shown(runtime) == [
+        (row_type, billing_type, quantity, amount, "EUR")
+        for row_type, amount in zip(("cost", "unbilled_sales"), amounts, strict=True)
+    ]
+    assert await violations(runtime) == []
+
+
 async def test_an_expense_in_another_currency_takes_the_newest_rate_on_or_before_its_day(runtime: Runtime) -> None:
     await rate(runtime, "expense", percent="10")
     await exchange(runtime, "USD", "EUR", date(2026, 1, 1), "0.5")

@@ -10,6 +10,7 @@ from billing_backlog.worker import HANDLERS
 from tests.billing_backlog.scene import CONTRACT, LINE, approve, claimed, confirmation, entry, firm, ready, run
 from tests.conftest import MakeApi
 from tests.support.api import Api
+from tests.support.databases import Databases
 from tests.support.events import deliver
 from tests.support.rows import change, rows
 
@@ -70,6 +71,39 @@ async def test_the_summary_adds_up(billed: Api) -> None:
     assert (summary["total"]["contract_value"], summary["total"]["remaining"]) == (None, None)
 
 
+FILTERS: list[tuple[dict[str, str], list[int]]] = [
+    # The ledger in the order of posting: entry 1's cost, unbilled, reversal, billed; 2's cost, unbilled; and so on.
+    ({"type": "cost"}, [0, 4, 6, 8]), ({"class": "time", "type": "billed_sales"}, [3]), ({"class": "expense"}, []),
+    ({"billing_type": "chargeable", "type": "cost"}, [0, 4, 6]), ({"cause": "confirm"}, [2, 3]),
+    ({"billing_status": "ready"}, [5]), ({"billing_status": "posted"}, [1, 2, 3]),
+    ({"billing_status": "cost_only"}, [8]), ({"adjustment": "unadjustable"}, [2]), ({"adjustment": "adjusted"}, []),
+    ({"contract_id": str(CONTRACT)}, [0, 1, 2, 3, 4, 5, 6, 7]), ({"contract_line_id": str(CONTRACT)}, []),
+    ({"project": "X"}, [8]), ({"entry_id": str(entry(2).id)}, [4, 5]), ({"entry_revision": "1"}, [*range(9)]),
+    ({"entry_revision": "2"}, []), ({"currency": "EUR"}, [0, 1, 2, 3, 4, 5, 8]), ({"currency": "USD"}, []),
+    ({"quantity": "-8"}, [2]), ({"price": "200"}, [1, 2, 3, 5]), ({"amount": "-1600"}, [2]), ({"tax": "1"}, []),
+    ({"date_from": "2026-02-03"}, []), ({"date_to": "2026-02-02", "type": "billed_sales"}, [3]),
+    ({"accounting_date_from": "2026-03-03"}, [2, 3]), ({"accounting_date_to": "2026-03-02"}, [0, 1, 4, 5, 6, 7, 8]),
+    ({"posted_from": "2026-03-02T09:00:00Z"}, [*range(9)]), ({"posted_from": "2026-03-02T10:00:01+01:00"}, []),
+    ({"posted_to": "2026-03-02T08:59:59Z"}, []),
+]  # fmt: skip
+
+
+async def test_every_field_has_its_filter(billed: Api) -> None:
+    everything = [row["id"] for row in (await get(billed, "/v1/actuals"))["items"]]
+    for query, expected in FILTERS:
+        found = [row["id"] for row in (await get(billed, "/v1/actuals", **query))["items"]]
+        assert found == [everything[n] for n in expected], query
+    for name in ("reverses", "replaces"):
+        found = (await get(billed, "/v1/actuals", **{name: everything[1]}))["items"]
+        assert [row["id"] for row in found] == [everything[2 if name == "reverses" else 3]]
+    sold = await get(billed, f"/v1/actuals/{everything[3]}")
+    for name in ("invoice_id", "invoice_detail_id"):
+        found = [row["id"] for row in (await get(billed, "/v1/actuals", **{name: sold[name]}))["items"]]
+        assert found == (everything[2:4] if name == "invoice_id" else everything[3:4])
+    for name, wrong in (("posted_from", "2026-03-02T09:00:00"), ("currency", "euro"), ("quantity", "1.234")):
+        assert (await billed.as_("service").get("/v1/actuals", params={name: wrong})).status_code == 422
+
+
 @pytest.mark.parametrize(
     "attack",
     [
@@ -78,6 +112,9 @@ async def test_the_summary_adds_up(billed: Api) -> None:
         "update actuals set invoice_id = null",
         "delete from actuals",
         "truncate actuals",
+        "update actuals set reverses = null where reverses is not null",
+        "insert into actuals select * from actuals on conflict (id) do update set amount = 0",
+        "merge into actuals a using (select 1) x on true when matched then delete",
         "alter table actuals disable trigger all",
         "drop table actuals",
         "delete from entries",
@@ -89,6 +126,26 @@ async def test_the_services_own_login_cannot_change_the_ledger(billed: Api, atta
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await change(billed.runtime, attack)
     assert await rows(billed.runtime, "select * from actuals order by id") == before
+
+
+async def test_no_column_of_the_ledger_changes_but_the_two_of_its_status(billed: Api) -> None:
+    kept = "select column_name from information_schema.columns where table_name = 'actuals'"
+    columns = {row["column_name"] for row in await rows(billed.runtime, kept)} - {"billing_status", "adjustment"}
+    assert len(columns) > 30
+    for column in columns:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await change(billed.runtime, f"update actuals set {column} = {column}")
+
+
+async def test_not_even_its_owner_changes_a_row_by_mistake(billed: Api, databases: Databases) -> None:
+    """Rights are the first lock, triggers the second: they hold for who has every right."""
+    owner = await databases.superuser(billed.runtime.database.url.rpartition("/")[2])
+    try:
+        for attack in ("update actuals set amount = amount + 1", "delete from actuals", "truncate actuals cascade"):
+            with pytest.raises(asyncpg.PostgresError, match="append-only"):
+                await owner.execute(attack)
+    finally:
+        await owner.close()
 
 
 async def test_the_status_columns_may_change(billed: Api) -> None:

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from proforma.clock import derived_id
 from proforma.events.invoicing import ConfirmedDetail
 from proforma.runtime import Runtime
 from tests.billing_backlog.confirmed import confirm, corrected, zero
@@ -27,7 +28,8 @@ async def billed_and_credited(runtime: Runtime, desk: Masters, contract: Json, t
     """It was on a confirmed invoice, and is credited in full."""
     invoice = await put_on_invoice(runtime, desk, contract, thing, posted=True)
     credit = [corrected(detail, zero(detail)) for detail in await _details(runtime, invoice)]
-    await confirm(runtime, credit, 2, kind="corrective", original_id=invoice, **_terms(contract))
+    header = {"invoice_id": derived_id("credit of", invoice), "original_id": invoice, **_terms(contract)}
+    await confirm(runtime, credit, 2, kind="corrective", **header)
 
 
 def _terms(contract: Json) -> dict[str, UUID]:

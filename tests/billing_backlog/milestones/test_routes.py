@@ -184,10 +184,15 @@ async def test_the_list_has_filters(desk: Masters) -> None:
         ({"billing_status": "unbilled", "date_to": "2026-05-31"}, [1]),
         ({"date_from": "2026-03-01"}, [2]),
         ({"external_id": "F"}, [2]),
+        ({"project": "Q"}, [2]),
+        ({"project": "Q", "reason": "milestones_do_not_add_up"}, [2]),
+        ({"contract_id": one["id"], "reason": "milestones_do_not_add_up"}, []),
+        ({"contract_line_id": line["id"], "reason": "not_ready"}, [1]),
         ({}, [0, 1, 2]),
     ):
         found = (await desk.biller.get(URL, params=params)).json()["items"]
         assert [found_one["id"] for found_one in found] == sorted(made[n]["id"] for n in wanted)
+    assert pointers(await desk.biller.get(URL, params={"reason": "not_ready"})) != []
     page = (await desk.biller.get(URL, params={"limit": 2})).json()
     rest = (await desk.biller.get(URL, params={"limit": 2, "after": page["next"]})).json()
     assert (len(page["items"]), len(rest["items"]), rest["next"]) == (2, 1, None)

@@ -74,10 +74,13 @@ async def test_open_ones_are_listed_with_their_reasons(runtime: Runtime, desk: M
         ({"product": "S1"}, [two["id"]]),
         ({"billing_status": "ready"}, [two["id"]]),
         ({"billing_status": "posted"}, [four["id"]]),
+        ({"contract_id": contract["id"], "reason": "not_ready"}, [one["id"]]),
+        ({"contract_line_id": three["id"], "reason": "contract_not_active"}, [three["id"]]),
         ({"date_from": "2026-03-03"}, []),
         ({"date_to": "2026-03-02"}, [one["id"], two["id"], three["id"]]),
     ):
         assert [item["id"] for item in (await desk.biller.get(URL, params=params)).json()["items"]] == ids
+    assert (await desk.biller.get(URL, params={"reason": "not_ready"})).status_code == 422
     page = (await desk.biller.get(URL, params={"limit": 2})).json()
     rest = (await desk.biller.get(URL, params={"limit": 2, "after": page["next"]})).json()
     assert [len(page["items"]), len(rest["items"]), rest["next"]] == [2, 1, None]

@@ -127,11 +127,13 @@ async def test_an_edit_of_what_one_has_not_seen_is_refused(desk: Desk) -> None:
 
 
 BAD_BODIES: list[tuple[dict[str, object], str]] = [
-    ({}, "/ids"),
+    ({}, ""),
     ({"ids": []}, "/ids"),
     ({"ids": ["x"]}, "/ids/0"),
     ({"ids": [str(uuid.UUID(int=n)) for n in range(1001)]}, "/ids"),
-    ({"ids": [str(uuid.UUID(int=1))], "filter": {}}, "/filter"),
+    ({"ids": [str(uuid.UUID(int=1))], "filter": {}}, ""),
+    ({"filter": {"status": "draft"}}, "/filter/status"),
+    ({"filter": {"class": "tax"}}, "/filter/class"),
 ]
 
 

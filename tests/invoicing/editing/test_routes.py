@@ -139,6 +139,8 @@ async def test_one_edit_for_many(desk: Desk) -> None:
         {"items": [{"id": str(uuid.UUID(int=1))}], "tax": "1"},
         {"ids": [str(uuid.uuid4())], "tax": "-1"},
         {"ids": [str(uuid.uuid4())], "remainder": None},
+        {"ids": [str(uuid.uuid4())], "filter": {}, "tax": "1"},
+        {"filter": {"status": "draft"}, "tax": "1"},
     ],
 )
 async def test_bulk_bodies_that_cannot_be(desk: Desk, body: dict[str, Any]) -> None:

@@ -144,6 +144,14 @@ def test_a_stored_amount_comes_back_with_its_quantity_and_price() -> None:
     assert edit(less, quantity=D("0.03"), price=D("0.51"))["amount"] == D("0.02")
 
 
+def test_a_part_is_never_more_than_the_whole() -> None:
+    # The rest of several splits bears their roundings: 0.04 x 0.25 is 0.01, and nothing is left of it to be billed.
+    odd = detail(quantity=D("0.04"), price=D("0.25"), amount=D("0.00"), tax=D("0.00"))
+    assert edit(odd, quantity=D("0.02"))["amount"] == D("0.00")
+    assert edit(odd, quantity=D("0.05"))["amount"] == D("0.01")
+    assert edit(odd, quantity=D("0.02"), price=D("0.26"))["amount"] == D("0.01")
+
+
 def test_a_tax_that_was_given_scales_from_there() -> None:
     given = edit(detail(), tax=D("40.00"))
     assert edit(given, quantity=D("4.00"))["tax"] == D("20.00")

@@ -1,4 +1,4 @@
-"""Reads of the ledger: rows, lineage, summary."""
+"""Reads of the ledger: rows and summary."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -7,11 +7,11 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from billing_backlog.ledger.schemas import ActualOut, ActualQuery, Figures, LineageOut, LineSummary, SummaryOut
+from billing_backlog.ledger.schemas import ActualOut, ActualQuery, Figures, LineSummary, SummaryOut
 from proforma.db import fetch, fetch_one
 
 # While its item is open, the status of a row is the item's: it moves there, where it costs a HOT update.
-_ROWS = """
+ROWS = """
 select a.*, coalesce(i.billing_status, a.billing_status) as status
 from actuals a left join items i on i.id = a.id
 """
@@ -20,25 +20,13 @@ _OPERATORS = {
     "contract_id": "a.contract_id = {}", "contract_line_id": "a.contract_line_id = {}", "project": "a.project = {}",
     "entry_id": "a.entry_id = {}", "journal_line_id": "a.journal_line_id = {}", "item_id": "a.item_id = {}",
     "invoice_id": "a.invoice_id = {}", "invoice_detail_id": "a.invoice_detail_id = {}",
-    "reverses": "a.reverses = {}", "date_from": "a.date >= {}", "date_to": "a.date <= {}",
+    "reverses": "a.reverses = {}", "replaces": "a.replaces = {}", "entry_revision": "a.entry_revision = {}",
+    "billing_status": "coalesce(i.billing_status, a.billing_status) = {}", "adjustment": "a.adjustment = {}",
+    "currency": "a.currency = {}", "quantity": "a.quantity = {}", "price": "a.price = {}", "amount": "a.amount = {}",
+    "tax": "a.tax = {}", "date_from": "a.date >= {}", "date_to": "a.date <= {}",
+    "accounting_date_from": "a.accounting_date >= {}", "accounting_date_to": "a.accounting_date <= {}",
+    "posted_from": "a.posted_at >= {}", "posted_to": "a.posted_at <= {}",
 }  # fmt: skip
-_TIES = "a.id, a.reverses, a.replaces, a.entry_id, a.journal_line_id, a.item_id, a.contract_id"
-# One look-up a tie, so that each has its index. What replaces a row has its source; a detail that was added by hand has
-# none and is looked for among its contract's.
-_LINEAGE = f"""
-with recursive tied as (
-  select {_TIES} from actuals a where a.id = $1
-  union
-  select {_TIES.replace("a.", "f.")} from tied t cross join lateral (
-    select {_TIES} from actuals a where a.id in (t.reverses, t.replaces)
-    union all select {_TIES} from actuals a where a.reverses = t.id
-    union all select {_TIES} from actuals a where a.entry_id = t.entry_id
-    union all select {_TIES} from actuals a where a.journal_line_id = t.journal_line_id
-    union all select {_TIES} from actuals a where a.item_id = t.item_id
-    union all select {_TIES} from actuals a where a.contract_id = t.contract_id and a.replaces = t.id
-      and t.entry_id is null and t.journal_line_id is null and t.item_id is null) f)
-{_ROWS} where a.id in (select id from tied) order by a.posted_at, a.id limit 1000
-"""
 _SUMMARY = """
 select l.id as contract_line_id, l.name, c.currency,
   case when l.kind = 'product' then l.amount else l.contracted_amount end as contract_value,
@@ -61,12 +49,13 @@ where c.id = $1 order by l.id
 """
 
 
-def _shown(row: Mapping[str, Any]) -> ActualOut:
+def shown(row: Mapping[str, Any]) -> ActualOut:
+    """A row as the API shows it."""
     return ActualOut.model_validate({**row, "billing_status": row["status"]})
 
 
 async def page(session: AsyncSession, wanted: ActualQuery, after: UUID | None, limit: int) -> list[ActualOut]:
-    """Up to `limit` rows after `after`, sorted by id, which is the order of their making."""
+    """Up to `limit` rows after `after`, sorted by id."""
     parts: list[str] = []
     values: list[Any] = []
     for name, form in _OPERATORS.items():
@@ -74,27 +63,14 @@ async def page(session: AsyncSession, wanted: ActualQuery, after: UUID | None, l
         if value is not None:
             parts.append(" and " + form.format(f"${len(values) + 3}"))
             values.append(value)
-    sql = f"{_ROWS} where ($1::uuid is null or a.id > $1) {''.join(parts)} order by a.id limit $2"
-    return [_shown(row) for row in await fetch(session, sql, after, limit, *values)]
+    sql = f"{ROWS} where ($1::uuid is null or a.id > $1) {''.join(parts)} order by a.id limit $2"
+    return [shown(row) for row in await fetch(session, sql, after, limit, *values)]
 
 
 async def by_id(session: AsyncSession, actual_id: UUID) -> ActualOut | None:
     """One row, or None."""
-    row = await fetch_one(session, f"{_ROWS} where a.id = $1", actual_id)
-    return _shown(row) if row is not None else None
-
-
-async def lineage(session: AsyncSession, actual_id: UUID) -> LineageOut | None:
-    """The rows tied to one by entry, reversal or replacement (1,000 at most), or None."""
-    rows = [_shown(row) for row in await fetch(session, _LINEAGE, actual_id)]
-    if not rows:
-        return None
-    start = next(row for row in rows if row.id == actual_id)
-    invoices = sorted({row.invoice_id for row in rows if row.invoice_id is not None})
-    return LineageOut(
-        actual_id=actual_id, entry_id=start.entry_id, journal_line_id=start.journal_line_id, item_id=start.item_id,
-        invoice_ids=invoices, actuals=rows,
-    )  # fmt: skip
+    row = await fetch_one(session, f"{ROWS} where a.id = $1", actual_id)
+    return shown(row) if row is not None else None
 
 
 async def summary(session: AsyncSession, contract_id: UUID) -> SummaryOut | None:

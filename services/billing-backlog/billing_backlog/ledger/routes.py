@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import Query
 
 from billing_backlog.ledger import queries
-from billing_backlog.ledger.schemas import ActualOut, ActualQuery, LineageOut, SummaryOut
+from billing_backlog.ledger.schemas import ActualOut, ActualQuery, SummaryOut
 from proforma import pages
 from proforma.auth import ROLES, role
 from proforma.bodies import Page
@@ -21,7 +21,7 @@ contract_routes = router("/v1/contracts", "ledger")
 
 @routes.get("", dependencies=[_READERS])
 async def list_actuals(query: Annotated[ActualQuery, Query()], session: Tx) -> Page[ActualOut]:
-    """The ledger, sorted by id: the order of posting."""
+    """The ledger, sorted by id: near to the order of posting, but what comes back has an id of its own kind."""
     rows = await queries.page(session, query, pages.after_id(query.after), query.limit + 1)
     page, following = pages.cut(rows, query.limit, lambda row: row.id)
     return Page(items=page, next=following)
@@ -31,15 +31,6 @@ async def list_actuals(query: Annotated[ActualQuery, Query()], session: Tx) -> P
 async def show_actual(actual_id: UUID, session: Tx) -> ActualOut:
     """One row."""
     found = await queries.by_id(session, actual_id)
-    if found is None:
-        raise NotFound(f"no actual {actual_id}")
-    return found
-
-
-@routes.get("/{actual_id}/lineage", dependencies=[_READERS], responses=problems(404))
-async def show_lineage(actual_id: UUID, session: Tx) -> LineageOut:
-    """From the entry through every reversal to the invoice, and back."""
-    found = await queries.lineage(session, actual_id)
     if found is None:
         raise NotFound(f"no actual {actual_id}")
     return found

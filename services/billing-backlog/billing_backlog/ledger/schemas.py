@@ -1,12 +1,12 @@
-"""Bodies of the ledger: actuals, their lineage, and the summary of a contract."""
+"""Bodies of the ledger: actuals, and the summary of a contract."""
 
 from datetime import date, datetime
 from typing import Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
-from proforma.bodies import Code, Input, Output
+from proforma.bodies import Code, Currency, Input, Output
 from proforma.events.billing_backlog import ItemClass
 from proforma.events.time_expense import BillingType
 from proforma.money import Amount, Price, SignedQuantity
@@ -15,6 +15,8 @@ ActualType = Literal["cost", "unbilled_sales", "billed_sales"]
 Cause = Literal[
     "approve", "cancel", "confirm", "correct", "re-evaluate", "re-price", "set-billing-type", "journal", "close"
 ]
+ActualStatus = Literal["unbilled", "ready", "on_invoice", "posted", "canceled", "cost_only"]
+Adjustment = Literal["adjusted", "unadjustable"]
 
 
 class ActualOut(Output):
@@ -60,42 +62,43 @@ class ActualOut(Output):
     invoice_detail_id: UUID | None
     reverses: UUID | None
     replaces: UUID | None
-    billing_status: Literal["unbilled", "ready", "on_invoice", "posted", "canceled", "cost_only"] | None
-    adjustment: Literal["adjusted", "unadjustable"] | None
+    billing_status: ActualStatus | None
+    adjustment: Adjustment | None
 
 
 class ActualQuery(Input):
-    """The list's filters."""
+    """The list's filters; ends of ranges are included."""
 
     type: ActualType | None = None
     item_class: ItemClass | None = Field(default=None, alias="class")
     billing_type: BillingType | None = None
     cause: Cause | None = None
+    billing_status: ActualStatus | None = None
+    adjustment: Adjustment | None = None
     contract_id: UUID | None = None
     contract_line_id: UUID | None = None
     project: Code | None = None
     entry_id: UUID | None = None
+    entry_revision: int | None = Field(default=None, ge=1, le=2**31 - 1)
     journal_line_id: UUID | None = None
     item_id: UUID | None = None
     invoice_id: UUID | None = None
     invoice_detail_id: UUID | None = None
     reverses: UUID | None = None
+    replaces: UUID | None = None
+    currency: Currency | None = None
+    quantity: SignedQuantity | None = None
+    price: Price | None = None
+    amount: Amount | None = None
+    tax: Amount | None = None
     date_from: date | None = None
     date_to: date | None = None
+    accounting_date_from: date | None = None
+    accounting_date_to: date | None = None
+    posted_from: AwareDatetime | None = Field(default=None, description="RFC 3339, with its time zone.")
+    posted_to: AwareDatetime | None = Field(default=None, description="RFC 3339, with its time zone.")
     limit: int = Field(default=100, ge=1, le=1000)
     after: str | None = Field(default=None, max_length=512)
-
-
-class LineageOut(Output):
-    """Everything that is tied to a row, oldest first: rows of its source (entry, journal line, milestone or product
-    line) with every reversal and replacement, billed rows, and the invoices. 1,000 rows at most."""
-
-    actual_id: UUID
-    entry_id: UUID | None
-    journal_line_id: UUID | None
-    item_id: UUID | None
-    invoice_ids: list[UUID]
-    actuals: list[ActualOut]
 
 
 class Figures(Output):

@@ -32,8 +32,9 @@ PAGE = f"""
 {_SHOWN} and ($2::uuid is null or m.id > $2) and ($3::uuid is null or m.contract_id = $3)
   and ($4::uuid is null or m.contract_line_id = $4) and ($5::text is null or {STATUS} = $5)
   and ($6::date is null or m.date >= $6) and ($7::date is null or m.date <= $7)
-  and ($8::text is null or m.external_id = $8)
-order by m.id limit $9
+  and ($8::text is null or m.external_id = $8) and ($9::text is null or l.project = $9)
+  and ($10::text is null or $10 = any({REASONS}))
+order by m.id limit $11
 """
 SHOWN = f"{_SHOWN} and m.id = any($2::uuid[])"
 LINES = """
@@ -57,7 +58,7 @@ async def page(session: AsyncSession, now: datetime, wanted: MilestoneQuery) -> 
     """limit + 1 milestones, by id."""
     rows = await fetch(
         session, PAGE, now, after_id(wanted.after), wanted.contract_id, wanted.contract_line_id, wanted.billing_status,
-        wanted.date_from, wanted.date_to, wanted.external_id, wanted.limit + 1,
+        wanted.date_from, wanted.date_to, wanted.external_id, wanted.project, wanted.reason, wanted.limit + 1,
     )  # fmt: skip
     return [_out(row) for row in rows]
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import Field, model_validator
 
 from proforma import pages
-from proforma.bodies import UNSENT, Description, ExternalId, Input, Name, Patch, Resource
+from proforma.bodies import UNSENT, Code, Description, ExternalId, Input, Name, Patch, Resource
 from proforma.money import Amount
 
 Status = Literal["unbilled", "ready", "on_invoice", "posted", "canceled"]
@@ -86,8 +86,17 @@ class MilestoneQuery(MilestoneFilter):
     """The list's query."""
 
     external_id: ExternalId | None = None
+    project: Code | None = Field(default=None, description="The line's.")
+    reason: MilestoneReason | None = None
     limit: pages.Limit = 100
     after: pages.After = None
+
+    @model_validator(mode="after")
+    def _reason_is_narrowed(self) -> Self:
+        # Reasons are computed when read: over everything that would be a scan of all contracts.
+        if self.reason and not (self.contract_id or self.contract_line_id or self.project):
+            raise ValueError("reason needs contract_id, contract_line_id or project beside it")
+        return self
 
 
 class MilestonesIn(Input):

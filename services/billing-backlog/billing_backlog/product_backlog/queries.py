@@ -24,7 +24,8 @@ where $1::timestamptz is not null and l.kind = 'product' and ($2::uuid is null o
   and ($3::uuid is null or l.contract_id = $3) and ($4::uuid is null or l.id = $4)
   and ($5::text is null or l.product = $5) and case when $6::text is null then i.id is not null else {STATUS} = $6 end
   and ($7::date is null or {_DATE} >= $7) and ($8::date is null or {_DATE} <= $8)
-order by l.id limit $9
+  and ($9::text is null or $9 = any({REASONS}))
+order by l.id limit $10
 """
 
 
@@ -32,5 +33,5 @@ async def page(session: AsyncSession, now: datetime, wanted: ProductQuery) -> li
     """limit + 1 product lines as items, by id."""
     return await fetch(
         session, PAGE, now, after_id(wanted.after), wanted.contract_id, wanted.contract_line_id, wanted.product,
-        wanted.billing_status, wanted.date_from, wanted.date_to, wanted.limit + 1,
+        wanted.billing_status, wanted.date_from, wanted.date_to, wanted.reason, wanted.limit + 1,
     )  # fmt: skip

@@ -51,8 +51,16 @@ class ProductFilter(Input):
 class ProductQuery(ProductFilter):
     """The list's query."""
 
+    reason: ProductReason | None = None
     limit: pages.Limit = 100
     after: pages.After = None
+
+    @model_validator(mode="after")
+    def _reason_is_narrowed(self) -> Self:
+        # Reasons are computed when read: over everything that would be a scan of all contracts.
+        if self.reason and not (self.contract_id or self.contract_line_id):
+            raise ValueError("reason needs contract_id or contract_line_id beside it")
+        return self
 
 
 class ProductBulkFilter(Input):

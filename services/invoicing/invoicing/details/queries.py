@@ -11,6 +11,7 @@ from uuid import UUID
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from invoicing.details.schemas import DetailFilter
 from invoicing.invoices.rules import Sums
 from proforma.db import copy, execute, fetch
 
@@ -62,8 +63,20 @@ from gone group by contract_line_id, billing_type
 """
 PAGE = """
 select * from invoice_details
-where invoice_id = $1 and id > coalesce($2::uuid, '00000000-0000-0000-0000-000000000000') order by id limit $3
+where invoice_id = $1 and id > coalesce($2::uuid, '00000000-0000-0000-0000-000000000000') {where} order by id limit $3
 """
+MATCHING = "select id from invoice_details where invoice_id = $1 {where} order by id limit $2"
+TARGETS = """
+insert into job_targets (job_id, n, target_id)
+select $2, row_number() over (order by id), id from invoice_details where invoice_id = $1 {where}
+"""
+_OPERATORS = {
+    "contract_line_id": "contract_line_id = {}", "source": "source = {}", "claim_id": "claim_id = {}",
+    "item_id": "item_id = {}", "entry_id": "entry_id = {}", "project": "project = {}", "task": "task = {}",
+    "resource": "resource = {}", "role": "role = {}", "category": "category = {}", "product": "product = {}",
+    "billing_type": "billing_type = {}", "item_class": "class = {}", "date_from": "date >= {}",
+    "date_to": "date <= {}",
+}  # fmt: skip
 LINES = """
 select * from invoice_lines
 where invoice_id = $1 and id > coalesce($2::uuid, '00000000-0000-0000-0000-000000000000') order by id limit $3
@@ -140,9 +153,37 @@ async def remove_correcting(session: AsyncSession, invoice_id: UUID) -> list[asy
     return await fetch(session, REMOVE_CORRECTING, invoice_id)
 
 
-async def page(session: AsyncSession, invoice_id: UUID, after: UUID | None, limit: int) -> list[asyncpg.Record]:
+def _conditions(wanted: DetailFilter, first: int) -> tuple[str, list[Any]]:
+    """(SQL beginning with `and`, arguments from `$first` on) of a filter."""
+    parts: list[str] = []
+    values: list[Any] = []
+    for name, form in _OPERATORS.items():
+        value = getattr(wanted, name)
+        if value is not None:
+            parts.append(" and " + form.format(f"${first + len(values)}"))
+            values.append(value)
+    return "".join(parts), values
+
+
+async def page(
+    session: AsyncSession, invoice_id: UUID, wanted: DetailFilter, after: UUID | None, limit: int
+) -> list[asyncpg.Record]:
     """One detail more than the page holds, in the order of arrival."""
-    return await fetch(session, PAGE, invoice_id, after, limit + 1)
+    where, values = _conditions(wanted, 4)
+    return await fetch(session, PAGE.format(where=where), invoice_id, after, limit + 1, *values)
+
+
+async def matching(session: AsyncSession, invoice_id: UUID, wanted: DetailFilter, most: int) -> list[UUID]:
+    """Ids of the invoice's details under a filter, `most` at the most."""
+    where, values = _conditions(wanted, 3)
+    rows = await fetch(session, MATCHING.format(where=where), invoice_id, most, *values)
+    return [row["id"] for row in rows]
+
+
+async def fix_targets(session: AsyncSession, job_id: UUID, invoice_id: UUID, wanted: DetailFilter) -> int:
+    """Makes the details under a filter a job's targets; returns how many."""
+    where, values = _conditions(wanted, 3)
+    return await execute(session, TARGETS.format(where=where), invoice_id, job_id, *values)
 
 
 async def lines(session: AsyncSession, invoice_id: UUID, after: UUID | None, limit: int) -> list[asyncpg.Record]:

@@ -4,15 +4,16 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Header, Query, Response
+from fastapi.responses import JSONResponse
 
 from invoicing.details import queries, service
-from invoicing.details.schemas import DetailOut, LineOut, RemoveIn
+from invoicing.details.schemas import DetailOut, DetailQuery, LineOut, RemoveIn
 from invoicing.invoices import queries as invoices
 from invoicing.invoices.routes import EDITORS, READERS
 from invoicing.invoices.schemas import PageQuery
 from proforma import pages
 from proforma.auth import role
-from proforma.bodies import BulkResult, Page
+from proforma.bodies import BulkResult, JobOut, Page
 from proforma.http import Ctx, IfMatch, Tx, etag, if_match, router
 from proforma.problems import problems
 
@@ -26,6 +27,7 @@ async def if_match_when_sent(
     return None if value is None else await if_match(value)
 
 
+BULK = {202: {"model": JobOut, "description": "More than 1,000 details: a job"}, **problems(404, 409, 412, 413)}
 IfMatchWhenSent = Annotated[int | None, Depends(if_match_when_sent)]
 
 
@@ -39,10 +41,10 @@ async def list_lines(invoice_id: UUID, session: Tx, wanted: Annotated[PageQuery,
 
 
 @routes.get("/details", dependencies=[role(*READERS)], responses=problems(404))
-async def list_details(invoice_id: UUID, session: Tx, wanted: Annotated[PageQuery, Query()]) -> Page[DetailOut]:
+async def list_details(invoice_id: UUID, session: Tx, wanted: Annotated[DetailQuery, Query()]) -> Page[DetailOut]:
     """The billed items, in the order in which they came."""
     invoice = await invoices.one(session, invoice_id)
-    rows = await queries.page(session, invoice_id, pages.after_id(wanted.after), wanted.limit)
+    rows = await queries.page(session, invoice_id, wanted, pages.after_id(wanted.after), wanted.limit)
     page, following = pages.cut(rows, wanted.limit, lambda row: row["id"])
     return Page(items=await service.shown(session, invoice, page), next=following)
 
@@ -58,13 +60,22 @@ async def remove_detail(invoice_id: UUID, detail_id: UUID, session: Tx, context:
     return response
 
 
-@routes.post("/details/remove", dependencies=[role(*EDITORS)], responses=problems(404, 409, 412, 413))
+@routes.post("/details/remove", dependencies=[role(*EDITORS)], response_model=BulkResult, responses=BULK)
 async def remove_details(
     invoice_id: UUID,
     body: RemoveIn,
     session: Tx,
     context: Ctx,
     expected: IfMatchWhenSent,
-) -> BulkResult:
+) -> Response | BulkResult:
     """Removes details from a draft; their items are ready again. Ids that the invoice does not have are unchanged."""
-    return await service.remove_many(session, context, invoice_id, body.ids, expected)
+    if body.filter is not None:
+        return answer(await service.remove_where(session, context, invoice_id, body.filter, expected))
+    return await service.remove_many(session, context, invoice_id, body.ids or [], expected)
+
+
+def answer(result: BulkResult | JobOut) -> Response | BulkResult:
+    """200 with what was done, or 202 with the job that does it."""
+    if isinstance(result, BulkResult):
+        return result
+    return JSONResponse(result.model_dump(mode="json"), 202, {"Location": f"/v1/jobs/{result.id}"})

@@ -5,11 +5,15 @@ from datetime import date
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from invoicing.invoices.rules import BillingType
-from proforma.bodies import Input, Output
+from proforma.bodies import Code, Input, Output
 from proforma.money import Amount, AmountSum, Price, QuantityFromZero
+from proforma.pages import After, Limit
+
+DetailClass = Literal["time", "expense", "material", "milestone", "product", "fee"]
+DetailSource = Literal["backlog", "milestone", "product", "hand"]
 
 
 class LineOut(Output):
@@ -52,8 +56,8 @@ class DetailOut(Output):
 
     id: UUID
     contract_line_id: UUID
-    item_class: Literal["time", "expense", "material", "milestone", "product", "fee"] = Field(alias="class")
-    source: Literal["backlog", "milestone", "product", "hand"]
+    item_class: DetailClass = Field(alias="class")
+    source: DetailSource
     claim_id: UUID | None
     item_id: UUID | None
     entry_id: UUID | None
@@ -100,7 +104,41 @@ class DetailOut(Output):
         return cls.model_validate({**row, **shown})
 
 
-class RemoveIn(Input):
-    """The details to remove."""
+class DetailFilter(Input):
+    """Which details of an invoice; all that is given must hold, nothing given is all of them."""
 
-    ids: Annotated[list[UUID], Field(min_length=1, max_length=1000)]
+    contract_line_id: UUID | None = None
+    item_class: DetailClass | None = Field(default=None, alias="class")
+    source: DetailSource | None = None
+    claim_id: UUID | None = None
+    item_id: UUID | None = None
+    entry_id: UUID | None = None
+    project: Code | None = None
+    task: Code | None = None
+    resource: Code | None = None
+    role: Code | None = None
+    category: Code | None = None
+    product: Code | None = None
+    billing_type: BillingType | None = None
+    date_from: date | None = Field(default=None, description="This day and later.")
+    date_to: date | None = Field(default=None, description="This day and earlier.")
+
+
+class DetailQuery(DetailFilter):
+    """The list's query."""
+
+    limit: Limit = 100
+    after: After = None
+
+
+class RemoveIn(Input):
+    """The details to remove: `ids` (1,000 at most) or a `filter`."""
+
+    ids: Annotated[list[UUID], Field(min_length=1, max_length=1000)] | None = None
+    filter: DetailFilter | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.ids is None) == (self.filter is None):
+            raise ValueError("either ids or filter")
+        return self

@@ -9,18 +9,21 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from invoicing.details import queries
 from invoicing.details.queries import LineKey
 from invoicing.details.rules import owed
-from invoicing.details.schemas import DetailOut
+from invoicing.details.schemas import DetailFilter, DetailOut
 from invoicing.invoices import queries as invoices
 from invoicing.invoices.queries import Change, Happened
 from invoicing.invoices.rules import CONFIRMED, EDITABLE, Sums, require
 from invoicing.invoices.tables import Invoice
-from proforma.bodies import BulkResult
+from proforma import jobs
+from proforma.bodies import BulkResult, JobOut
 from proforma.context import Context
 from proforma.errors import NotFound
 from proforma.events.invoicing import DetailsReleased, ReleasedDetail
 from proforma.http import match
+from proforma.jobs import Job
 from proforma.outbox import emit
 
+REMOVE_JOB = "details.remove"
 _REMEMBERED = ("id", "item_id", "class", "date", "quantity", "price", "amount", "tax", "billing_type")
 
 
@@ -65,6 +68,35 @@ async def remove_many(
     invoice = await for_edit(session, invoice_id, expected, "remove details")
     changed = await _remove(session, context, invoice, ids)
     return BulkResult(changed=changed, unchanged=len(set(ids)) - changed)
+
+
+async def remove_where(
+    session: AsyncSession, context: Context, invoice_id: UUID, wanted: DetailFilter, expected: int | None
+) -> BulkResult | JobOut:
+    """Removes the details under a filter; above 1,000 as a job."""
+    invoice = await for_edit(session, invoice_id, expected, "remove details")
+    chosen = await choose(session, context, invoice, wanted, REMOVE_JOB)
+    if isinstance(chosen, JobOut):
+        return chosen
+    return BulkResult(changed=await _remove(session, context, invoice, chosen), unchanged=0)
+
+
+async def choose(
+    session: AsyncSession, context: Context, invoice: Invoice, wanted: DetailFilter, kind: str, **params: Any
+) -> list[UUID] | JobOut:
+    """The details of a locked draft under a filter; where more than 1,000 match, a job of this kind in their place."""
+    most = context.limits.batch_max
+    ids = await queries.matching(session, invoice.id, wanted, most + 1)
+    if len(ids) <= most:
+        return ids
+    told = wanted.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return await jobs.start(session, context, kind, {"invoice_id": str(invoice.id), "filter": told, **params})
+
+
+async def fix_targets(session: AsyncSession, job: Job) -> int:
+    """Makes what a job's filter matches now its targets."""
+    wanted = DetailFilter.model_validate(job.params["filter"])
+    return await queries.fix_targets(session, job.id, UUID(job.params["invoice_id"]), wanted)
 
 
 async def for_edit(session: AsyncSession, invoice_id: UUID, expected: int | None, verb: str) -> Invoice:

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from fastapi import Response
 
-from invoicing.details.routes import IfMatchWhenSent
+from invoicing.details.routes import BULK, IfMatchWhenSent, answer
 from invoicing.details.schemas import DetailOut
 from invoicing.editing import service
 from invoicing.editing.schemas import DetailEdit, DetailsUpdate, HandIn
@@ -36,17 +36,20 @@ async def edit_detail(
     return detail
 
 
-@routes.post("/details/update", dependencies=[role(*EDITORS)], responses=problems(404, 409, 412, 413))
+@routes.post("/details/update", dependencies=[role(*EDITORS)], response_model=BulkResult, responses=BULK)
 async def edit_details(
     invoice_id: UUID, body: DetailsUpdate, session: Tx, context: Ctx, expected: IfMatchWhenSent
-) -> BulkResult:
-    """Edits up to 1,000 details of a draft, each as far as it goes.
+) -> Response | BulkResult:
+    """Edits details of a draft, each as far as it goes; with a filter over more than 1,000 as a job.
 
     Refused are, each for itself: `not_found`, `wrong_state` (a field that this detail does not have editable, or a
     value that it cannot have), `limit_exceeded`. `detail` says which field, and what is allowed.
     """
     sent = body.changes()
-    fields = {name: value for name, value in sent.items() if name not in ("items", "ids")}
+    fields = {name: value for name, value in sent.items() if name not in ("items", "ids", "filter")}
+    if "filter" in sent:
+        told = body.model_dump(mode="json", include=set(fields))
+        return answer(await service.edit_where(session, context, invoice_id, expected, body.filter, fields, told))
     wanted = dict.fromkeys(sent.get("ids", []), fields)
     for item in sent.get("items", []):
         wanted[item.id] = {name: value for name, value in item.changes().items() if name != "id"}

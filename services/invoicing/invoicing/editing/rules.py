@@ -8,7 +8,7 @@ from typing import Any, Self
 from invoicing.details.rules import Figures
 from proforma.errors import BrokenRule, Conflict, Invalid
 from proforma.events.invoicing import returned_item_id
-from proforma.money import AMOUNT_MAX, amount_of, round_amount, tax_kept_and_rest
+from proforma.money import AMOUNT_MAX, amount_of, kept_and_rest, round_amount, tax_kept_and_rest
 
 Detail = Mapping[str, Any]
 
@@ -100,8 +100,10 @@ def _worked(detail: Detail, given: Mapping[str, Any], currency: str, corrective:
             f"item {item} was returned to the backlog: it is billed from there, not by a quantity above {was.quantity}",
             returned_item_id=str(item),
         )
-    same = (quantity, price) == (was.quantity, was.price)
-    amount = was.amount if same else amount_of(quantity, price, currency)
+    if price == was.price and quantity <= was.quantity:
+        amount, _ = kept_and_rest(was.amount, was.quantity, price, quantity, currency)
+    else:
+        amount = amount_of(quantity, price, currency)
     tax = _tax(detail, given, was, quantity, kind, currency)
     remainder = detail["remainder"]
     if not corrective and detail["source"] == "backlog":

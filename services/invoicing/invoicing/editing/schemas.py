@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, Field, model_validator
 
+from invoicing.details.schemas import DetailFilter
 from invoicing.invoices.rules import BillingType
 from invoicing.invoices.schemas import Day
 from proforma.bodies import UNSENT, Code, Description, Input, Patch, Reason
@@ -60,16 +61,17 @@ class DetailEditItem(DetailEdit):
 
 
 class DetailsUpdate(DetailEdit):
-    """Either `items`, each with its own fields, or `ids` and the fields that all of them get."""
+    """Either `items`, each with its own fields, or `ids` or a `filter` and the fields that all of them get."""
 
     items: Annotated[list[DetailEditItem], Field(min_length=1, max_length=1000)] = UNSENT
     ids: Annotated[list[UUID], Field(min_length=1, max_length=1000)] = UNSENT
+    filter: DetailFilter = UNSENT
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
         sent = self.model_fields_set
-        if len(sent & {"items", "ids"}) != 1:
-            raise ValueError("either items, or ids with fields")
+        if len(sent & {"items", "ids", "filter"}) != 1:
+            raise ValueError("either items, or ids or filter with fields")
         if "items" in sent and len(sent) > 1:
             raise ValueError("the fields of items stand in the items")
         if "items" in sent and len({item.id for item in self.items}) < len(self.items):

@@ -7,8 +7,8 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from invoicing.details import queries as details
-from invoicing.details.schemas import DetailOut
-from invoicing.details.service import for_edit, shown, summed
+from invoicing.details.schemas import DetailFilter, DetailOut
+from invoicing.details.service import choose, for_edit, shown, summed
 from invoicing.editing import queries
 from invoicing.editing.rules import added, edited
 from invoicing.editing.schemas import HandIn
@@ -16,10 +16,11 @@ from invoicing.invoices import queries as invoices
 from invoicing.invoices.queries import Change, Happened
 from invoicing.invoices.rules import Sums
 from invoicing.invoices.tables import Invoice
-from proforma.bodies import BulkResult, Refusal
+from proforma.bodies import BulkResult, JobOut, Refusal
 from proforma.context import Context
 from proforma.errors import Conflict, Invalid, NotFound
 
+EDIT_JOB = "details.update"
 Row = Mapping[str, Any]
 Given = Mapping[str, Any]
 
@@ -51,6 +52,23 @@ async def edit_many(
         unchanged=len(wanted) - changed - len(refused),
         refused=[_refusal(detail_id, problem) for detail_id, problem in refused.items()],
     )
+
+
+async def edit_where(
+    session: AsyncSession,
+    context: Context,
+    invoice_id: UUID,
+    expected: int | None,
+    wanted: DetailFilter,
+    given: Given,
+    told: Given,
+) -> BulkResult | JobOut:
+    """Edits the details under a filter; above 1,000 as a job, which is `told` the fields as JSON."""
+    invoice = await for_edit(session, invoice_id, expected, "edit details")
+    chosen = await choose(session, context, invoice, wanted, EDIT_JOB, fields=told)
+    if isinstance(chosen, JobOut):
+        return chosen
+    return await edit_many(session, context, invoice_id, None, dict.fromkeys(chosen, given))
 
 
 def _refusal(detail_id: UUID, problem: Invalid | Conflict | NotFound) -> Refusal:

@@ -9,9 +9,15 @@ from invoicing.invoices import queries as invoices
 from invoicing.invoices.queries import Change, Happened
 from invoicing.invoices.rules import require
 from invoicing.invoices.tables import Invoice
-from proforma.bodies import BulkResult, Refusal
+from invoicing.payments import queries
+from invoicing.payments.schemas import PaidFilter
+from proforma import jobs
+from proforma.bodies import BulkResult, JobOut, Refusal
 from proforma.context import Context
 from proforma.http import match
+from proforma.jobs import Job
+
+PAID_JOB = "invoices.mark-paid"
 
 
 async def mark_paid(session: AsyncSession, context: Context, invoice_id: UUID, expected: int | None) -> Invoice:
@@ -38,6 +44,21 @@ async def mark_many_paid(session: AsyncSession, context: Context, ids: Sequence[
     ]
     await _pay(session, context, paid)
     return BulkResult(changed=len(paid), unchanged=len(wanted) - len(paid) - len(refused), refused=refused)
+
+
+async def mark_paid_where(session: AsyncSession, context: Context, wanted: PaidFilter) -> BulkResult | JobOut:
+    """Marks the confirmed invoices under a filter; above 1,000 as a job."""
+    most = context.limits.batch_max
+    ids = await queries.matching(session, wanted, most + 1)
+    if len(ids) <= most:
+        return await mark_many_paid(session, context, ids)
+    told = {"filter": wanted.model_dump(mode="json", exclude_none=True)}
+    return await jobs.start(session, context, PAID_JOB, told)
+
+
+async def fix_targets(session: AsyncSession, job: Job) -> int:
+    """Makes what a job's filter matches now its targets."""
+    return await queries.fix_targets(session, job.id, PaidFilter.model_validate(job.params["filter"]))
 
 
 async def _pay(session: AsyncSession, context: Context, ids: Sequence[UUID]) -> None:

@@ -42,12 +42,13 @@ lines as (
 update invoices i set details = i.details - s.n
 from (select invoice_id, sum(n)::int as n from by_line group by 1) s where i.id = s.invoice_id
 """
-# The rest of the whole behind round(kept x price), at the price that was claimed (proforma.money.kept_and_rest).
+# The rest of the whole behind round(kept x price), or nothing where that is the whole, at the price that was claimed
+# (proforma.money.kept_and_rest).
 WRITE_OFF = """
 with rests as (
   select d.*, ($3::uuid[])[row_number() over (order by d.invoice_id, d.id)] as fresh,
          d.was_quantity - d.quantity as rest,
-         d.was_amount - round(d.quantity * d.was_price, c.units) as rest_amount,
+         d.was_amount - least(round(d.quantity * d.was_price, c.units), d.was_amount) as rest_amount,
          d.was_tax - round(d.was_tax * d.quantity / d.was_quantity, c.units) as rest_tax,
          round(0::numeric, c.units) as nothing
   from invoice_details d join unnest($1::uuid[], $2::int[]) c (invoice_id, units) on c.invoice_id = d.invoice_id

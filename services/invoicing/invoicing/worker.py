@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from invoicing.confirmation.handlers import OWN
 from invoicing.drafting.handlers import HANDLERS as DRAFTING
 from invoicing.invoices.service import SUMS
 from invoicing.postings.handlers import HANDLERS as POSTINGS
@@ -17,4 +18,4 @@ ASKS: Mapping[str, Ask] = {"posting_pending": ask_again}
 
 def build_work(_: Runtime) -> Work:
     """The worker's handlers; invoicing has no jobs and no loops of its own."""
-    return Work(handlers=HANDLERS, asks=ASKS, sums=[SUMS])
+    return Work(handlers=HANDLERS, own=Handlers(*OWN), asks=ASKS, sums=[SUMS])

@@ -18,6 +18,7 @@ import psutil
 
 from local.backend import start_backend
 from local.databases import ServiceDatabase, create_databases_async, drop_databases_async
+from proforma import known
 from proforma.clock import SetClock
 from proforma.db import fetch_value
 from proforma.envelope import Envelope, Record
@@ -116,6 +117,8 @@ async def scheduler(postgres: str, kafka: str) -> AsyncIterator[tuple[Runtime, S
         await create_topics(settings.kafka_access, [Topic(RunDue.TOPIC, 3)])
         noon = datetime(DAY.year, DAY.month, DAY.day, 12, tzinfo=UTC)
         runtime = SERVICE.runtime(settings, "bench", clock=SetClock(noon))
+        async with runtime.database.transaction() as session:
+            await known.mark(session)  # as a worker would have: its topics are as new as it is
         try:
             yield runtime, database
         finally:

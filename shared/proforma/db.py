@@ -35,7 +35,7 @@ class Database:
             "statement_timeout": f"{settings.statement_timeout_s}s",
             # Without it one forgotten transaction would hold its locks, and with them everybody's work, for ever.
             "lock_timeout": f"{settings.lock_timeout_s}s",
-            "idle_in_transaction_session_timeout": "60s",
+            "idle_in_transaction_session_timeout": f"{settings.idle_in_transaction_timeout_s}s",
             "timezone": "UTC",
             # Compiling a statement takes longer than any of ours runs.
             "jit": "off",
@@ -44,7 +44,7 @@ class Database:
             self.url.replace("postgresql://", "postgresql+asyncpg://", 1),
             pool_size=settings.pool_size,
             max_overflow=settings.pool_size,
-            pool_timeout=10,
+            pool_timeout=settings.pool_wait_s,
             pool_pre_ping=True,
             connect_args={"server_settings": self._server_settings, "timeout": 10},
         )

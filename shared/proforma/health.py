@@ -7,10 +7,13 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 
+from proforma import known
 from proforma.kafka import cluster
 from proforma.revisions import revision_problem
 from proforma.runtime import Runtime
 from proforma.telemetry import POOL_IN_USE, POOL_MAX
+
+_HISTORY_S = 2
 
 
 class Health(BaseModel):
@@ -29,14 +32,22 @@ async def _state(check: Awaitable[object]) -> str:
 
 
 async def readiness(runtime: Runtime) -> Health:
-    """The state of the database (reachable, at this release's revision) and of Kafka (reached, lets us in)."""
+    """The state of the database (reachable, at a revision that fits, complete) and of Kafka (reached, lets us in)."""
     revision, broker = await asyncio.gather(
         _state(revision_problem(runtime.database, runtime.migrations)),
         _state(cluster.check(runtime.settings.kafka_access)),
     )
     dependencies = {"database": revision, "kafka": broker}
+    fine = revision == "ok"
+    if fine and (history := await _state(_history(runtime))) != "ok":
+        dependencies["history"], fine = history, False
     # An api without Kafka still takes work: the outbox keeps it. Without its database it can do nothing.
-    return Health(status="ready" if revision == "ok" else "not ready", dependencies=dependencies)
+    return Health(status="ready" if fine else "not ready", dependencies=dependencies)
+
+
+async def _history(runtime: Runtime) -> str | None:
+    async with asyncio.timeout(_HISTORY_S), runtime.database.transaction() as session:
+        return await known.why_not(session)
 
 
 def metrics_response(runtime: Runtime) -> Response:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, FastAPI, Header, Request, Response
 from fastapi.routing import APIRoute
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from proforma import idempotency, problems
+from proforma import idempotency, known, problems
 from proforma.auth import Caller, Verifier
 from proforma.context import Context
 from proforma.edge import BodyLimit, Observe
@@ -18,6 +18,7 @@ from proforma.openapi import describe
 from proforma.runtime import Runtime
 
 _VERSION_DIGITS = 9
+_READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Route(APIRoute):
@@ -63,6 +64,8 @@ async def _transaction(request: Request, context: Context, body: bytes) -> Async
     runtime: Runtime = request.app.state.runtime
     async with runtime.database.transaction() as session:
         request.state.session = session
+        if request.method not in _READS:
+            await known.require(session)
         await idempotency.begin(session, context, request, body)
         yield session
 

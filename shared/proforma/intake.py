@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from proforma import consumed, dead_letters, inbox
+from proforma import consumed, dead_letters, inbox, known
 from proforma.context import Context
 from proforma.db import Database
 from proforma.envelope import Position, Record
@@ -155,6 +155,7 @@ class Intake:
         self, session: AsyncSession, position: Position, read_from: int, batch: Sequence[Record], log_id: LogId | None
     ) -> Sequence[Record]:
         """Locks the position and moves it past the batch; returns the part of the batch that is new."""
+        await known.require(session)
         now = self._context.clock.now()
         placed = await consumed.lock(session, self._group, position, read_from, now)
         if placed.log is not None and log_id is not None and placed.log.differs(log_id):

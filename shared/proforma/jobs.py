@@ -10,6 +10,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from proforma import known
 from proforma.bodies import JobOut
 from proforma.context import Context, Principal
 from proforma.db import Database, execute, fetch_one
@@ -165,6 +166,7 @@ class JobRunner:
             return False
         now = self._context.clock.now()
         async with self._database.transaction() as session:
+            await known.require(session)
             row = await fetch_one(session, TAKE, self._me, now + self._lease(), now)
         if row is None:
             return False

@@ -1,13 +1,16 @@
 """Migrations: one Alembic history per service, run by the owner's login; the kernel's tables are part of each."""
 
 from pathlib import Path
+from typing import Any
 
 from alembic import command, context, op
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, MetaData, pool, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 LOCK = 0x6D696772  # "migr"
+_LOCK_TIMEOUT_S = 5
 
 KERNEL = """
 create table database_identity (
@@ -146,9 +149,45 @@ create view kernel_waiting as
 """
 
 
+RESTORES = """
+alter table database_identity
+  -- The oldest release, by its newest revision, that can work with this database (proforma.revisions).
+  add column serves_from text,
+  -- The incarnation of this database (proforma.known) that was compared with its topics and found complete.
+  add column known_as text,
+  add column doubt text,
+  -- Ids up to here left the outbox as published and old: what topics still hold of them was said by this database.
+  add column purged_to bigint not null default 0;
+
+create table restores (
+  id bigint generated always as identity primary key,
+  what text not null check (what in ('accepted', 'adopted', 'ignored')),
+  origin uuid,
+  events int not null,
+  reason text not null,
+  decided_by text not null,
+  decided_at timestamptz not null,
+  constraint restores_origin_check check ((what = 'adopted') = (origin is not null))
+);
+"""
+RESTORE_RIGHTS = """
+grant update (known_as, doubt, purged_to) on database_identity to $service;
+grant select, insert on restores to $service;
+-- To step past the ids that were said by a database that is gone.
+grant usage, select on sequence outbox_id_seq to $service
+"""
+
+
 def create_kernel_tables() -> None:
     """First step of every service's first migration."""
     execute_script(KERNEL)
+
+
+def create_restore_tables() -> None:
+    """What a database knows of its own past (`proforma.known`, `proforma.restore`)."""
+    execute_script(RESTORES)
+    for right in split_statements(RESTORE_RIGHTS):
+        grant(right)
 
 
 def execute_script(script: str) -> None:
@@ -188,6 +227,18 @@ def grant(service_login_rights: str) -> None:
     )
 
 
+def concurrently(statement: str) -> None:
+    """`create index concurrently …`, outside of any transaction: the table can be written meanwhile.
+
+    Say `if not exists` and drop an invalid one first: what fails halfway leaves that behind.
+    """
+    with op.get_context().autocommit_block():
+        # It waits for every transaction that is older, which is no reason to give up.
+        op.execute(text("set lock_timeout = 0"))
+        op.execute(text(statement))
+        op.execute(text(f"set lock_timeout = '{_LOCK_TIMEOUT_S}s'"))
+
+
 def run_env(metadata: MetaData) -> None:
     """The body of a service's migrations/env.py."""
     config = context.config
@@ -195,10 +246,21 @@ def run_env(metadata: MetaData) -> None:
     if connection is None:
         raise RuntimeError("run migrations by `python -m <service> migrate`")
     context.configure(
-        connection=connection, target_metadata=metadata, compare_type=True, transaction_per_migration=True
+        connection=connection,
+        target_metadata=metadata,
+        compare_type=True,
+        transaction_per_migration=True,
+        on_version_apply=_keep_serves_from,  # type: ignore[arg-type]  # Alembic gives more, all by name
     )
     with context.begin_transaction():
         context.run_migrations()
+
+
+def _keep_serves_from(*, ctx: MigrationContext, step: Any, **_: Any) -> None:
+    """In the migration's own transaction: from which release on its database serves, where the migration says so."""
+    oldest = getattr(step.up_revision.module, "serves_from", None)
+    if oldest is not None and ctx.connection is not None:
+        ctx.connection.execute(text("update database_identity set serves_from = :oldest"), {"oldest": oldest})
 
 
 def alembic_config(folder: Path) -> Config:
@@ -220,6 +282,8 @@ async def upgrade(url: str, folder: Path, service_login: str) -> None:
             await connection.execute(
                 text("select set_config('proforma.service_login', :login, false)"), {"login": service_login}
             )
+            # Who waits for a table's lock makes everybody wait who comes after: rather fail, and be run again.
+            await connection.execute(text(f"set lock_timeout = '{_LOCK_TIMEOUT_S}s'"))
             await connection.commit()
             await connection.run_sync(_upgrade, alembic_config(folder))
             await connection.commit()

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from proforma import known
 from proforma.context import Context
 from proforma.db import execute, fetch, fetch_value
 from proforma.envelope import Envelope, Event, Outgoing
@@ -42,9 +43,16 @@ BY_TOPIC = """
 select topic, count(*) as pending, min(created_at) as oldest from outbox where not published
 group by topic order by topic
 """
+# Topics may hold what left the outbox: `purged_to` says that it was ours, or it would look like a restore (known.py).
 PURGE = """
-delete from outbox where id in (
-  select id from outbox where published and published_at < $1 order by id limit 5000)
+with gone as (
+  delete from outbox where id in (
+    select id from outbox where published and published_at < $1 order by id limit 5000)
+  returning id),
+remembered as (
+  update database_identity set purged_to = greatest(purged_to, (select max(id) from gone))
+  where exists (select from gone))
+select count(*) from gone
 """
 
 
@@ -56,6 +64,7 @@ async def emit(session: AsyncSession, context: Context, events: Sequence[Event |
     """
     if not events:
         return
+    await known.require(session)
     rows = [event if isinstance(event, Outgoing) else event.outgoing() for event in events]
     most = context.limits.event_bytes_max
     for row in rows:
@@ -77,7 +86,8 @@ async def emit(session: AsyncSession, context: Context, events: Sequence[Event |
 
 async def purge(session: AsyncSession, now: datetime, keep_days: int) -> int:
     """Deletes up to 5,000 rows that were published longer ago than `keep_days`; returns how many."""
-    return await execute(session, PURGE, now - timedelta(days=keep_days))
+    gone: int = await fetch_value(session, PURGE, now - timedelta(days=keep_days))
+    return gone
 
 
 async def pending(session: AsyncSession) -> Sequence[Mapping[str, Any]]:

@@ -10,7 +10,7 @@ from uuid import UUID
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from proforma import outbox
+from proforma import known, outbox
 from proforma.clock import Clock
 from proforma.db import Database, fetch_one
 from proforma.failures import is_deterministic
@@ -101,6 +101,10 @@ class Relay:
             if not await connection.fetchval("select pg_try_advisory_lock($1)", LOCK):
                 if await connection.fetchval(END_FROZEN, LOCK, timedelta(seconds=_FROZEN_S)):
                     log.warning("relay.frozen_one_ended")
+                return
+            if not await connection.fetchval(known.KNOWN):
+                # What it would send first may be ids that Kafka has already, from before a restore.
+                self.problem = "waits until the database was compared with its topics"
                 return
             self._set_active(True)
             wake = asyncio.Event()

@@ -16,6 +16,7 @@ from proforma.commands import Command, OneLineParser
 from proforma.db import Database
 from proforma.operation import operator_commands
 from proforma.position_commands import position_commands
+from proforma.restore import restore_commands
 from proforma.runtime import Runtime
 from proforma.settings import ServiceSettings
 from proforma.telemetry import configure_logging
@@ -45,6 +46,7 @@ class Service:
         return (
             *operator_commands(self.work),
             *position_commands(self.work),
+            *restore_commands(self.work),
             *self.own_commands,
         )
 

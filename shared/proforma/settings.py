@@ -1,7 +1,7 @@
 """Settings of every service, read from the environment (prefix `PROFORMA_`), and every limit in one place."""
 
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -119,6 +119,8 @@ class ServiceSettings(KafkaSettings):
 
     database_url: str
     migration_database_url: str | None = None
+    database_url_file: Path | None = None
+    migration_database_url_file: Path | None = None
     auth_public_key_file: Path | None = None
     auth_jwks_url: str | None = None
     auth_issuer: str | None = None
@@ -129,10 +131,33 @@ class ServiceSettings(KafkaSettings):
     log_level: str = "INFO"
     otlp_endpoint: str | None = Field(default=None, pattern=r"^(https?://.+)?$")
     pool_size: int = Field(default=8, ge=1, le=100)
-    statement_timeout_s: int = 60
-    lock_timeout_s: int = 20
+    pool_wait_s: int = Field(default=10, ge=1)
+    # Never 0, which PostgreSQL reads as "for ever".
+    statement_timeout_s: int = Field(default=60, ge=1)
+    lock_timeout_s: int = Field(default=20, ge=1)
+    idle_in_transaction_timeout_s: int = Field(default=60, ge=1)
     self_approval: bool = False
     limits: Limits = Limits()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _urls_from_files(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """What holds a password may come as a file: variables are seen by whoever may list processes or pods."""
+        found = dict(given)
+        for name in ("database_url", "migration_database_url"):
+            # A variable that a compose file or a chart always passes on is empty where nobody set it.
+            file = found[f"{name}_file"] = found.get(f"{name}_file") or None
+            if not file:
+                continue
+            if found.get(name):
+                raise ValueError(f"set PROFORMA_{name.upper()} or PROFORMA_{name.upper()}_FILE, not both")
+            try:
+                found[name] = Path(file).read_text().strip()
+            except (OSError, UnicodeDecodeError) as error:
+                raise ValueError(f"PROFORMA_{name.upper()}_FILE: {error}") from error
+            if not found[name]:
+                raise ValueError(f"PROFORMA_{name.upper()}_FILE: {file} is empty")
+        return found
 
     @model_validator(mode="after")
     def _auth_is_configured(self) -> Self:

@@ -17,6 +17,7 @@ from proforma.consumer import BatchConsumer
 from proforma.failures import is_deterministic
 from proforma.handlers import Handlers
 from proforma.health import metrics_response, readiness
+from proforma.history import History
 from proforma.intake import Intake
 from proforma.jobs import JobKind, JobRunner
 from proforma.kafka.consumer import ConsumerFactory
@@ -40,10 +41,13 @@ log = logger()
 class Work:
     """What a service's worker does; `asks`: how a waiting thing of the service's own, by kind, is asked again.
 
-    `sums` are gauges over tables too big to be read every few seconds by every worker.
+    `own` are handlers of the service's own events, for the day after a restore: what it must still know of what it
+    has said, such as numbers that it has given. `sums` are gauges over tables too big to be read every few seconds by
+    every worker.
     """
 
     handlers: Handlers = field(default_factory=Handlers)
+    own: Handlers = field(default_factory=Handlers)
     jobs: Sequence[JobKind] = ()
     loops: Sequence[Loop] = ()
     asks: Mapping[str, waiting.Ask] = field(default_factory=dict)
@@ -57,6 +61,7 @@ class Worker:
         settings, context = runtime.settings, runtime.context()
         self._runtime = runtime
         self._work = work
+        self.history = History(runtime)
         self.relay = Relay(
             runtime.database, ProducerFactory(settings.kafka_access), f"/{runtime.service}", runtime.clock,
             settings.limits, runtime.tracing,
@@ -67,14 +72,19 @@ class Worker:
         self._sums = SumsTaker(runtime.database, work.sums)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Until `stop`. A task that dies takes the others with it: a half-dead worker would look alive."""
+        """Until `stop`. A task that dies takes the others with it: a half-dead worker would look alive.
+
+        Nothing begins before the database is known to be the one that said what its topics hold.
+        """
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.watch.run(stop))
+            tasks.create_task(self.history.run(stop))
+            tasks.create_task(self._keep_house(stop))
+            await self.history.until_known(stop)
             tasks.create_task(self.relay.run(stop))
             if self.consumer is not None:
                 tasks.create_task(self.consumer.run(stop))
             tasks.create_task(self.jobs.run(stop))
-            tasks.create_task(self._keep_house(stop))
             for loop in self._work.loops:
                 tasks.create_task(_await(loop(self._runtime, stop)))
 
@@ -126,9 +136,13 @@ class Worker:
 
     def problems(self) -> dict[str, str]:
         """What keeps this worker from its work, by part; empty when all goes on."""
-        parts = {"consumer": self.consumer.problem if self.consumer else None,
-                 "positions": self.consumer.stopped if self.consumer else None,
-                 "relay": self.relay.problem, "jobs": self.jobs.problem}  # fmt: skip
+        parts = {
+            "history": self.history.problem,
+            "consumer": self.consumer.problem if self.consumer else None,
+            "positions": self.consumer.stopped if self.consumer else None,
+            "relay": self.relay.problem,
+            "jobs": self.jobs.problem,
+        }
         return {name: problem for name, problem in parts.items() if problem}
 
 

@@ -1,6 +1,7 @@
 """Migrations: one at a time, by their own login, and the service can only use what they made."""
 
 import asyncio
+import shutil
 from pathlib import Path
 
 import asyncpg
@@ -9,9 +10,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, pool
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from proforma.db import Database
+from local.databases import with_login
+from proforma.db import Database, fetch
 from proforma.migrations import LOCK, alembic_config, split_statements, upgrade
 from proforma.revisions import newest_revision, revision_problem
 from tests.conftest import MakeRuntime
@@ -23,7 +26,7 @@ from tests.support.waits import eventually
 
 KERNEL = {
     "outbox", "inbox", "consumed", "dead_letters", "idempotency_keys", "jobs", "job_targets", "job_problems",
-    "database_identity", "alembic_version", "interventions",
+    "database_identity", "alembic_version", "interventions", "restores",
 }  # fmt: skip
 
 
@@ -89,6 +92,65 @@ async def test_a_fresh_database_is_not_ready(databases: Databases, make_runtime:
     finally:
         await unmigrated.close()
         await databases.drop(empty.name)
+
+
+def next_release(folder: Path, number: int, body: str, head: str = "") -> Path:
+    """The probe's history with one revision more, as a release that comes later has it."""
+    if not folder.exists():
+        shutil.copytree(SERVICE.migrations, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    lines = [
+        "from proforma.migrations import concurrently, execute_script",
+        f'revision = "{number:04}"', f'down_revision = "{number - 1:04}"', head, "def upgrade():", f"    {body}",
+    ]  # fmt: skip
+    (folder / "versions" / f"{number:04}_next.py").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+async def test_the_old_release_works_on_until_a_migration_ends_that(
+    make_runtime: MakeRuntime, databases: Databases, tmp_path: Path
+) -> None:
+    runtime = await make_runtime("probe")
+    name, login = (await rows(runtime, "select current_database(), current_user"))[0].values()
+    owner = with_login(runtime.settings.database_url, name, f"{login}_owner", "test")
+    (await databases.superuser(name)).terminate()  # the database is not to be lent again
+    head = int(newest_revision(SERVICE.migrations))
+    index = "create index concurrently effects_key_idx on effects (key)"
+    expand = next_release(tmp_path / "next", head + 1, f'concurrently("{index}")')
+    await upgrade(owner, expand, login)
+    assert await value(runtime, "select indisvalid from pg_index where indexrelid = 'effects_key_idx'::regclass")
+    assert await revision_problem(runtime.database, expand) is None
+    assert await revision_problem(runtime.database, SERVICE.migrations) is None
+
+    said = f'serves_from = "{head + 1:04}"'
+    contract = next_release(tmp_path / "next", head + 2, 'execute_script("alter table effects rename to done")', said)
+    newest_revision.cache_clear()
+    await upgrade(owner, contract, login)
+    why = await revision_problem(runtime.database, SERVICE.migrations)
+    assert why == (
+        f"at revision {head + 2:04}, which serves releases from {head + 1:04} on, and this one is {head:04}: deploy a"
+        " newer release"
+    )
+    (contract / "versions" / f"{head + 2:04}_next.py").unlink()
+    newest_revision.cache_clear()
+    assert await revision_problem(runtime.database, contract) is None
+
+
+async def test_a_migration_that_waits_for_a_lock_lets_the_others_go_on(
+    make_runtime: MakeRuntime, databases: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("proforma.migrations._LOCK_TIMEOUT_S", 1)
+    runtime = await make_runtime("probe")
+    name, login = (await rows(runtime, "select current_database(), current_user"))[0].values()
+    owner = with_login(runtime.settings.database_url, name, f"{login}_owner", "test")
+    (await databases.superuser(name)).terminate()
+    head = int(newest_revision(SERVICE.migrations))
+    later = next_release(tmp_path / "next", head + 1, 'execute_script("alter table effects add column more int")')
+    async with runtime.database.transaction() as session:
+        await fetch(session, "select * from effects")
+        with pytest.raises(DBAPIError, match="lock timeout"):
+            await upgrade(owner, later, login)
+    assert await value(runtime, "select version_num from alembic_version") == f"{head:04}"
+    await upgrade(owner, later, login)
 
 
 @pytest.mark.parametrize("name", PACKAGES)

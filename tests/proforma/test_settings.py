@@ -1,5 +1,6 @@
 """Settings: a service that is not configured does not start, and says in one line why."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -45,6 +46,25 @@ def test_a_jwks_address_is_as_good_as_a_key(configured: pytest.MonkeyPatch) -> N
     assert read().auth_jwks_url == "https://issuer.test/jwks"
 
 
+@pytest.mark.parametrize("name", ["PROFORMA_DATABASE_URL", "PROFORMA_MIGRATION_DATABASE_URL"])
+def test_an_address_with_its_password_may_be_a_file(configured: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
+    file = tmp_path / "url"
+    file.write_text("postgresql://a:other@127.0.0.1/c\n")
+    configured.delenv(name, raising=False)
+    configured.setenv(f"{name}_FILE", str(file))
+    assert getattr(read(), name.removeprefix("PROFORMA_").lower()) == "postgresql://a:other@127.0.0.1/c"
+    configured.setenv(name, "postgresql://a:b@127.0.0.1/c")
+    with pytest.raises(ValidationError, match="not both"):
+        read()
+    configured.delenv(name)
+    file.write_text("\n")
+    with pytest.raises(ValidationError, match="is empty"):
+        read()
+    configured.setenv(f"{name}_FILE", str(tmp_path / "nowhere"))
+    with pytest.raises(ValidationError, match=f"{name}_FILE.*No such file"):
+        read()
+
+
 @pytest.mark.parametrize(
     ("name", "given", "told"),
     [
@@ -57,6 +77,8 @@ def test_a_jwks_address_is_as_good_as_a_key(configured: pytest.MonkeyPatch) -> N
         ("PROFORMA_KAFKA", None, "kafka"),
         ("PROFORMA_LIMITS__BATCH_MAXX", "7", "batch_maxx"),
         ("PROFORMA_POOL_SIZE", "0", "pool_size"),
+        ("PROFORMA_STATEMENT_TIMEOUT_S", "0", "statement_timeout_s"),
+        ("PROFORMA_LOCK_TIMEOUT_S", "0", "lock_timeout_s"),
     ],
 )
 def test_what_is_missing_or_wrong_stops_the_start(

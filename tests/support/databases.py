@@ -10,6 +10,7 @@ import asyncpg
 from sqlmodel import SQLModel
 
 from local.databases import with_database, with_login
+from proforma.known import MARK
 from proforma.migrations import upgrade
 from proforma.service import Service
 
@@ -51,6 +52,10 @@ begin
     where last_value is not null;
 end $$
 """
+
+
+# As after a worker has compared it with its topics: most tests have an api and no worker.
+_FORGET = "update database_identity set purged_to = 0"
 
 
 def service_named(name: str) -> Service:
@@ -110,14 +115,16 @@ class Databases:
             await self._connection.execute(
                 f'create database "{name}" template "{template}" owner "{template}_owner" strategy file_copy'
             )
-        return self._database(name, template)
+        made = self._database(name, template)
+        await self._inside(made, MARK)
+        return made
 
     async def give_back(self, service: Service, database: LentDatabase) -> None:
         """Empties it for the next test; drops one that a test has handled as its superuser, or has closed."""
         if database.name in self._spoiled:
             await self.drop(database.name)
             return
-        await self._inside(database, _END_OTHERS, _EMPTY)
+        await self._inside(database, _END_OTHERS, _EMPTY, _FORGET, MARK)
         self._free[service.name].append(database)
 
     async def wipe(self, database: LentDatabase) -> None:
@@ -159,6 +166,32 @@ class Databases:
         """The database is back."""
         async with self._one_at_a_time:
             await self._connection.execute(f'alter database "{name}" allow_connections true')
+
+    async def back_up(self, database: LentDatabase) -> str:
+        """A copy of the database as it is now; whoever is connected is cut off for it. Returns the copy's name."""
+        copy = f"{database.name}_backup"
+        async with self._one_at_a_time:
+            await self._connection.execute(f'drop database if exists "{copy}"')
+        await self._inside(database, _END_OTHERS)
+        async with self._one_at_a_time:
+            await self._connection.execute(f'create database "{copy}" template "{database.name}" strategy file_copy')
+        return copy
+
+    async def restore(self, database: LentDatabase, copy: str) -> None:
+        """Puts the copy in the database's place, as an operator would from a backup."""
+        self._spoiled.add(database.name)
+        await self.drop(database.name)
+        async with self._one_at_a_time:
+            await self._connection.execute(
+                f'create database "{database.name}" template "{copy}" owner "{database.login}_owner" strategy file_copy'
+            )
+
+    async def empty_again(self, database: LentDatabase) -> None:
+        """In its place a database without anything, of the same name and logins."""
+        self._spoiled.add(database.name)
+        await self.drop(database.name)
+        async with self._one_at_a_time:
+            await self._create(database.name, database.login)
 
     async def superuser(self, name: str) -> "asyncpg.Connection[asyncpg.Record]":
         """A connection that may do everything, for tests that play the operator or the disaster."""

@@ -22,7 +22,7 @@ SERVICES = ("time-expense", "billing-backlog", "invoicing", "scheduler")
 # What the kernel keeps for itself: it grows with every repeat. Everything else must stay as it is.
 _KERNEL = {
     "outbox", "inbox", "consumed", "dead_letters", "idempotency_keys", "jobs", "job_targets", "job_problems",
-    "database_identity", "alembic_version", "interventions",
+    "database_identity", "alembic_version", "interventions", "restores",
 }  # fmt: skip
 _TABLES = "select relname from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace order by 1"
 

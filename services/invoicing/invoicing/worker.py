@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from invoicing.confirmation.handlers import OWN
 from invoicing.details.handlers import JOBS as DETAILS
 from invoicing.drafting.handlers import HANDLERS as DRAFTING
 from invoicing.editing.handlers import JOBS as EDITING
@@ -21,4 +22,4 @@ ASKS: Mapping[str, Ask] = {"posting_pending": ask_again}
 
 def build_work(_: Runtime) -> Work:
     """The worker's handlers and jobs; invoicing has no loops of its own."""
-    return Work(handlers=HANDLERS, jobs=JOBS, asks=ASKS, sums=[SUMS])
+    return Work(handlers=HANDLERS, own=Handlers(*OWN), jobs=JOBS, asks=ASKS, sums=[SUMS])

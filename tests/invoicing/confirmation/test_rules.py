@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from invoicing.confirmation.rules import refusal
-from proforma.errors import Conflict, NotFound, Problem, Stale
+from invoicing.confirmation.rules import place_of, refusal
+from proforma.errors import BrokenRule, Conflict, NotFound, Problem, Stale
 
 
 def invoice(**given: Any) -> dict[str, Any]:
@@ -39,3 +39,14 @@ def test_what_stands_in_the_way_is_named(found: dict[str, Any] | None, reason: s
     assert type(refused.problem()) is problem
     if problem is Conflict:
         assert refused.problem().extra["reason"] == reason
+
+
+def test_a_number_says_its_place() -> None:
+    assert place_of("PF-2026-000007") == (2026, 7)
+    assert place_of("PF-2026-1000000") == (2026, 1_000_000)
+
+
+@pytest.mark.parametrize("text", ["", "PF-2026-7", "XX-2026-000007", "PF-2026-000007 ", "PF-26-000007"])
+def test_any_other_text_is_no_number_of_ours(text: str) -> None:
+    with pytest.raises(BrokenRule, match="not a number of ours"):
+        place_of(text)

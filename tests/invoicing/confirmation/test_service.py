@@ -134,3 +134,16 @@ async def test_telling_again_says_the_same(make_desk: MakeDesk) -> None:
 
 async def test_an_unknown_invoice_does_not_wait(desk: Desk) -> None:
     assert (await desk.admin.post(f"/v1/waiting/{uuid.uuid4()}/ask")).status_code == 404
+
+
+async def test_numbers_from_before_a_restore_are_not_given_again(desk: Desk) -> None:
+    one, two = await drafts(desk, 2)
+    await confirm(desk, one)
+    async with desk.runtime.database.transaction() as session:
+        await service.remember_numbers(session, ["PF-2026-000007", "PF-2026-000003", "PF-2025-000002"])
+    async with desk.runtime.database.transaction() as session:
+        await service.remember_numbers(session, ["PF-2026-000005"])
+    await confirm(desk, two)
+    assert await numbers(desk) == ["PF-2026-000001", "PF-2026-000008"]
+    last = await desk.sql("select year, last from invoice_numbers order by year")
+    assert [tuple(row.values()) for row in last] == [(2025, 2), (2026, 8)]

@@ -31,6 +31,11 @@ from (
 where i.id = d.invoice_id and i.details = d.details and i.subtotal = d.subtotal and i.tax = d.chargeable_tax
 returning i.id
 """
+# Numbers that this database does not know to have given, from before it was restored.
+STEP_PAST = """
+insert into invoice_numbers (year, last) select year, max(last) from unnest($1::int[], $2::int[]) n (year, last)
+group by year on conflict (year) do update set last = greatest(invoice_numbers.last, excluded.last)
+"""
 FIRST_OF_YEAR = "insert into invoice_numbers (year, last) values ($1, 0) on conflict do nothing"
 
 # A detail is some 700 bytes at the most, so 500 of them stay below the 512 KiB of a chunk.
@@ -117,6 +122,11 @@ async def settle(session: AsyncSession, context: Context, ids: Sequence[UUID], a
     """Writes who confirms and the control totals; returns the invoices whose stored totals their details prove."""
     rows = await fetch(session, SETTLE, list(ids), accounting_date, context.actor, context.clock.now())
     return {row["id"] for row in rows}
+
+
+async def step_past(session: AsyncSession, numbers: Sequence[tuple[int, int]]) -> None:
+    """The next number of each (year, number's) year comes after these."""
+    await execute(session, STEP_PAST, [year for year, _ in numbers], [last for _, last in numbers])
 
 
 async def number_and_send(

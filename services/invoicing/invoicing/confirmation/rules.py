@@ -1,11 +1,14 @@
 """When an invoice may be confirmed, and what stands in the way."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from invoicing.invoices.rules import EDITABLE
-from proforma.errors import Conflict, NotFound, Problem, Stale
+from proforma.errors import BrokenRule, Conflict, NotFound, Problem, Stale
+
+_NUMBER = re.compile(r"PF-([0-9]{4})-([0-9]{6,9})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,14 @@ def refusal(invoice: Mapping[str, Any] | None, version: int) -> Refused | None:
     if invoice["details"] == 0:
         return Refused("no_details", "the invoice has no detail")
     return None
+
+
+def place_of(number: str) -> tuple[int, int]:
+    """Year and place in the year of a number such as PF-2026-000007; raises BrokenRule for any other text."""
+    found = _NUMBER.fullmatch(number)
+    if found is None:
+        raise BrokenRule(f"{number!r} is not a number of ours")
+    return int(found[1]), int(found[2])
 
 
 NO_CHANGE = Refused("no_details", "no detail of the corrective differs from its original")

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from invoicing.confirmation import queries
-from invoicing.confirmation.rules import NO_CHANGE, Refused, refusal
+from invoicing.confirmation.rules import NO_CHANGE, Refused, place_of, refusal
 from invoicing.invoices import queries as invoices
 from invoicing.invoices.queries import Happened
 from invoicing.invoices.rules import CONFIRMED
@@ -32,6 +32,12 @@ async def confirm(session: AsyncSession, context: Context, invoice_id: UUID, ver
         raise refused.problem()
     await confirm_locked(session, context, [invoice_id])
     return await invoices.one(session, invoice_id)
+
+
+async def remember_numbers(session: AsyncSession, numbers: Sequence[str]) -> None:
+    """Numbers that were given before the database was restored are not given again. The gap they leave is honest:
+    invoices of these numbers left the house."""
+    await queries.step_past(session, [place_of(number) for number in numbers])
 
 
 async def confirm_many(session: AsyncSession, context: Context, reviewed: Sequence[Reviewed]) -> BulkResult:

@@ -1,0 +1,14 @@
+"""What the database knows of its own past: whether it is older than what was said, and what was decided then."""
+
+from proforma.migrations import create_restore_tables
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+# Releases before this one know of no other revision than their own.
+serves_from = "0003"
+
+
+def upgrade() -> None:
+    create_restore_tables()

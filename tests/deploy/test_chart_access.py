@@ -154,7 +154,7 @@ DNS = {(53, "UDP"), (53, "TCP")}
 
 def test_nothing_goes_in_or_out_but_what_is_needed() -> None:
     manifests = render(FULL)
-    kafka, postgres, jwks, otlp = {(9094, "TCP")}, {(5432, "TCP")}, {(443, "TCP")}, {(4317, "TCP"), (4318, "TCP")}
+    kafka, postgres, jwks, otlp = {(9094, "TCP")}, {(5432, "TCP")}, {(443, "TCP")}, {(4318, "TCP")}
     extra = {(8080, "TCP")}
     deny = of_kind(manifests, "NetworkPolicy")["deny"]["spec"]
     assert deny["policyTypes"] == ["Ingress", "Egress"]
@@ -173,7 +173,7 @@ def test_nothing_goes_in_or_out_but_what_is_needed() -> None:
 
 def test_without_an_identity_provider_and_traces_nobody_may_call_them() -> None:
     manifests = render({})
-    assert not {443, 4317} & {port for role in ROLES for port, _ in ports(manifests, role, "egress")}
+    assert not {443, 4318} & {port for role in ROLES for port, _ in ports(manifests, role, "egress")}
     assert of_kind(render({"networkPolicy": {"enabled": False}}), "NetworkPolicy") == {}
 
 

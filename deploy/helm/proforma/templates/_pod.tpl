@@ -124,6 +124,10 @@ volumeMounts:
   value: {{ $values.settings.lockTimeoutSeconds | quote }}
 - name: PROFORMA_SELF_APPROVAL
   value: {{ $values.settings.selfApproval | quote }}
+{{- with $values.tracing.endpoint }}
+- name: PROFORMA_OTLP_ENDPOINT
+  value: {{ . | quote }}
+{{- end }}
 {{- range $name, $value := $values.settings.limits }}
 - name: PROFORMA_LIMITS__{{ upper $name }}
   {{- /* Helm reads whole numbers as floats: from a million on they would be written as 1e+06. */}}

@@ -14,7 +14,7 @@ export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down reset operate status demo bench test test-helm chart-docs model lint format docs publish lock year
+.PHONY: help install up down reset operate status demo bench test test-helm model lint format docs publish lock year
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -64,9 +64,6 @@ test-helm: install $(CHART_TOOLS) ## the Helm chart, alerts and dashboards; with
 	@$(BIN)/pytest -n 0 tests/deploy $(PYTEST)
 	@deploy/helm/check.sh
 
-chart-docs: install ## the table of the chart's values in its README, anew
-	@$(BIN)/python deploy/helm/values_table.py
-
 model: install ## random work against the books, a hundred times longer than `make test` plays; RUNS=5000
 	MODEL_RUNS=$(or $(RUNS),20000) $(BIN)/pytest -n 2 tests/model
 
@@ -83,8 +80,9 @@ format: install ## let ruff put the code in order
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-docs: install ## docs/openapi, docs/asyncapi.yaml and docs/events, made from the models
+docs: install ## docs/openapi, docs/asyncapi.yaml, docs/events and the table of the chart's values
 	$(BIN)/python -m contracts
+	$(BIN)/python deploy/helm/values_table.py
 
 publish: docs ## at a release: freeze the schemas of events; refuses what breaks a published one
 	$(BIN)/python -m contracts publish

@@ -1,4 +1,4 @@
-"""Writes the table of the chart's values into its README, from the comments of values.yaml: `make chart-docs`."""
+"""Writes the table of the chart's values into its README, from the comments of values.yaml: `make docs`."""
 
 import re
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ import yaml
 CHART = Path(__file__).parent / "proforma"
 VALUES = CHART / "values.yaml"
 README = CHART / "README.md"
-BEGIN = "<!-- values: made by `make chart-docs` -->"
+BEGIN = "<!-- values: made by `make docs` -->"
 END = "<!-- end of the values -->"
 # All services have the same keys; the first one stands for all.
 FIRST, OTHERS = "time-expense", {"billing-backlog", "invoicing", "scheduler"}

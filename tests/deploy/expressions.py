@@ -80,7 +80,7 @@ def series() -> dict[str, set[str]]:
 @cache
 def waiting_kinds() -> set[str]:
     """The kinds of the services' views `waiting`, out of their migrations."""
-    files = [ROOT / "shared/proforma/migrations.py", *ROOT.glob("services/*/migrations/versions/*.py")]
+    files = [*ROOT.glob("shared/proforma/*.py"), *ROOT.glob("services/*/migrations/versions/*.py")]
     text = "\n".join(file.read_text() for file in files)
     views = re.findall(r"create (?:or replace )?view \w*waiting as(.*?);", text, re.S)
     kinds = {kind for view in views for kind in re.findall(r"select '([a-z_]+)'(?: as kind)?,", view)}

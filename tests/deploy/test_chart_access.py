@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from proforma.settings import Limits, ServiceSettings
-from tests.deploy import coming
 from tests.deploy.chart import (
     DEFAULTS,
     FULL,
@@ -45,7 +44,7 @@ def test_every_variable_is_one_that_the_services_read(values: dict[str, Any]) ->
     known |= {f"PROFORMA_LIMITS__{name.upper()}" for name in Limits.model_fields}
     for name, pod in pods(render(values)).items():
         ours = {variable for variable in environment(pod) if variable.startswith("PROFORMA_")}
-        assert ours <= known | coming.SETTINGS, name
+        assert ours <= known, name
         # A file that a variable names is one of a secret that is mounted.
         files = {f"{folder}/{file}" for folder, (_, items) in folders(pod).items() for file in items}
         named = {value for variable, value in environment(pod).items() if variable.endswith("_FILE")}

@@ -90,7 +90,7 @@ def test_every_value_is_used_by_a_template() -> None:
 def test_the_readme_lists_every_value_with_its_meaning() -> None:
     """The table is made from the comments of values.yaml; none is without one."""
     text, readme = values_table.VALUES.read_text(), values_table.README.read_text()
-    assert values_table.with_table(readme, text) == readme, "make chart-docs"
+    assert values_table.with_table(readme, text) == readme, "make docs"
     listed = values_table.values(text)
     assert [one.path for one in listed if not one.meaning and not one.map] == []
     paths = {

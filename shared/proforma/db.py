@@ -41,12 +41,13 @@ class Database:
             "jit": "off",
         }
         self.engine: AsyncEngine = create_async_engine(
-            self.url.replace("postgresql://", "postgresql+asyncpg://", 1),
+            "postgresql+asyncpg://",
+            # asyncpg reads the URL itself: SQLAlchemy would hand on sslmode and its like as words that asyncpg refuses.
+            async_creator=self.connect,
             pool_size=settings.pool_size,
             max_overflow=settings.pool_size,
             pool_timeout=settings.pool_wait_s,
             pool_pre_ping=True,
-            connect_args={"server_settings": self._server_settings, "timeout": 10},
         )
         self._connections_max = 2 * settings.pool_size
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
@@ -58,7 +59,7 @@ class Database:
             yield session
 
     async def connect(self, **server_settings: str) -> "asyncpg.Connection[asyncpg.Record]":
-        """A connection outside the pool, for LISTEN and for locks that outlive a transaction."""
+        """A connection; outside of the pool, for LISTEN and for locks that outlive a transaction."""
         return await asyncpg.connect(self.url, server_settings={**self._server_settings, **server_settings}, timeout=10)
 
     def pool(self) -> tuple[int, int]:

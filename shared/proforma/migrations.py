@@ -1,8 +1,10 @@
 """Migrations: one Alembic history per service, run by the owner's login; the kernel's tables are part of each."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 from alembic import command, context, op
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -275,7 +277,9 @@ async def upgrade(url: str, folder: Path, service_login: str) -> None:
 
     The session lock makes a second migrate wait: three containers that started at once have raced Alembic before.
     """
-    engine = create_async_engine(url.replace("postgresql://", "postgresql+asyncpg://", 1), poolclass=pool.NullPool)
+    # As in `db`: asyncpg reads the URL itself, with its sslmode.
+    connect = partial(asyncpg.connect, url)
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=pool.NullPool)
     try:
         async with engine.connect() as connection:
             await connection.execute(text(f"select pg_advisory_lock({LOCK})"))

@@ -44,8 +44,16 @@ operate: install ## an operator's command on what is up; DO="invoicing dead-lett
 status: install ## what runs, and the memory it takes
 	@$(LOCAL) status
 
-demo: install up ## play the main job on a sample; DATA=csv plays that file
-	@PYTHONPATH=deploy:. $(BIN)/python -m examples.demo $(if $(DATA),--data "$(DATA)")
+.PHONY: env compose-stack
+env: install ## passwords and keys for `docker compose up`, in .env
+	@PYTHONPATH=deploy $(BIN)/python -m local.compose env
+
+compose-stack: install
+	@PYTHONPATH=deploy $(BIN)/python -m local.compose stack
+
+demo: install $(if $(STACK),$(STACK)-stack,up) ## play the main job on a sample; DATA=csv plays that file, STACK=compose there
+	@PYTHONPATH=deploy:. $(BIN)/python -m examples.demo $(if $(DATA),--data "$(DATA)") \
+		$(if $(STACK),--stack .proforma/$(STACK).json)
 
 bench: install ## hot paths beside the least that the database itself needs: bench/README.md; LINES=10000
 	@PYTHONPATH=deploy:. $(BIN)/python -m bench.scheduler_day $(if $(LINES),--lines $(LINES))
@@ -77,4 +85,5 @@ publish: docs ## at a release: freeze the schemas of events; refuses what breaks
 
 lock: install ## resolve all dependencies anew
 	$(COMPILE) --upgrade shared/pyproject.toml --group pyproject.toml:local --group pyproject.toml:dev -o requirements.lock
+	$(COMPILE) --all-extras -c requirements.lock shared/pyproject.toml -o deploy/image/runtime.lock
 	PYTHONPATH=deploy $(BIN)/python -m local.fetch --lock

@@ -45,6 +45,12 @@ def test_a_jwks_address_is_as_good_as_a_key(configured: pytest.MonkeyPatch) -> N
     assert read().auth_jwks_url == "https://issuer.test/jwks"
 
 
+def test_what_is_empty_is_not_set(configured: pytest.MonkeyPatch) -> None:
+    configured.setenv("PROFORMA_AUTH_JWKS_URL", "")
+    configured.setenv("PROFORMA_PORT", "")
+    assert (read().auth_jwks_url, read().port) == (None, 8000)
+
+
 @pytest.mark.parametrize(
     ("name", "given", "told"),
     [

@@ -6,6 +6,7 @@ UV := $(BIN)/uv
 STAMP := .venv/installed
 PROJECTS := $(wildcard shared/pyproject.toml services/*/pyproject.toml)
 LOCAL := PYTHONPATH=deploy $(BIN)/python -m local
+PLAY := PYTHONPATH=deploy:. $(BIN)/python -m tests.compose.play
 COMPILE := $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header
 
 # Installs and locks must not depend on what else is on the machine.
@@ -16,7 +17,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .PHONY: help install up down reset operate status demo bench test model lint format docs publish lock year
 
 help: ## what there is
-	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
 install: $(STAMP) ## the virtual environment .venv, exactly as the locks say
 
@@ -60,6 +61,11 @@ bench: install ## hot paths beside the least that the database itself needs: ben
 
 test: install lint ## everything; BACKEND=docker for containers, PYTEST="-k name" for some tests
 	@$(BIN)/pytest -n 2 --dist loadgroup $(PYTEST)
+	@$(if $(PYTEST),,$(PLAY) --short --if-possible)
+
+.PHONY: test-compose
+test-compose: install ## the image and docker-compose.yml, while every container is killed and restarted
+	@$(PLAY)
 
 model: install ## random work against the books, a hundred times longer than `make test` plays; RUNS=5000
 	MODEL_RUNS=$(or $(RUNS),20000) $(BIN)/pytest -n 2 tests/model

@@ -41,10 +41,10 @@ def run(command: Sequence[str], seconds: float = COMMAND_SECONDS, env: Mapping[s
     return done.stdout
 
 
-def works(command: Sequence[str], seconds: float = ASK_SECONDS) -> bool:
+def works(command: Sequence[str], seconds: float | None = None) -> bool:
     """Whether the command succeeds. A client without its engine may hang instead of failing."""
     try:
-        run(command, seconds)
+        run(command, seconds or ASK_SECONDS)
     except (ComposeError, OSError):
         return False
     return True

@@ -24,7 +24,7 @@ from tests.compose import flow
 from tests.compose.checks import check_stack, refuses_without_passwords, size_beyond_base
 from tests.compose.engine import ComposeError, Stack, missing, run
 from tests.compose.remote import Remote
-from tests.compose.strikes import STOP_LIMIT_S, Striker, strikes
+from tests.compose.strikes import STOP_LIMIT_S, WELL_S, Striker, strikes
 from tests.faults import sheets
 from tests.flows import sip
 from tests.flows.main_job import Hours
@@ -34,7 +34,7 @@ IMAGE_BYTES_MAX = 250_000_000
 # What it is held to, on a machine that has nothing else to do; and when waiting is given up.
 READY_SECONDS, READY_LIMIT = 90, 400
 SEED = 20
-MADE_ROWS = 1_500
+MADE_ROWS = 900
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -76,6 +76,7 @@ def play(env_file: Path, *, short: bool) -> None:
         check_stack(stack)
         remote = Remote({}, addresses(values), tokens(values))
         _flow(stack, remote, short=short)
+        step("all well again", lambda: stack.wait_healthy([one.service for one in stack.working()], WELL_S))
         check_stack(stack)
         step("stopped", lambda: _stop(stack))
     finally:
@@ -86,7 +87,7 @@ def _flow(stack: Stack, remote: Remote, *, short: bool) -> None:
     sheet = _sheet(short)
     services = sorted(one.service for one in stack.working())
     blows = strikes(services, ["kill"] if short else ["kill", "restart"], SEED)
-    striker = Striker(stack, SEED)
+    striker = Striker(stack, SEED, patient=not short)
     step("main job", lambda: asyncio.run(flow.play(remote, sheet, striker, blows, lambda text: print(f"    {text}"))))
     _hold(sorted(map(str, striker.dealt)) == sorted(map(str, blows)), "not every container was hit")
     print(

@@ -27,8 +27,8 @@ def main(arguments: list[str]) -> None:
     if name not in PROGRAMS:
         sys.stderr.write(
             f"proforma: give a service and what it shall be, such as `invoicing api`\n"
-            f"  {' | '.join(PROGRAMS[:-1])}   api | worker | migrate\n"
-            f"  proforma   create-topics\n"
+            f"  {' | '.join(PROGRAMS[:-1])}   api | worker | migrate, or an operator's command\n"
+            f"  proforma   create-topics | token\n"
         )
         sys.exit(2)
     module = name.replace("-", "_")

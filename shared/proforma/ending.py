@@ -6,7 +6,7 @@ from typing import Any
 
 from proforma.telemetry import logger
 
-FINISH_S = 6.0
+FINISH_S = 5.0
 HANG_UP_S = 2.0
 
 log = logger()

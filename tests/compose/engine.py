@@ -59,8 +59,8 @@ def compose_command() -> list[str] | None:
     return None
 
 
-def missing() -> str | None:
-    """What this machine lacks for the play, in a few words; None when it has all."""
+def missing(tell: Callable[[str], object] = print) -> str | None:
+    """What this machine lacks for the play, in a few words; None when it has all. Pulling is told."""
     if not shutil.which("docker"):
         return "there is no container engine"
     if not works(["docker", "info"]):
@@ -68,9 +68,10 @@ def missing() -> str | None:
     if compose_command() is None:
         return "there is no Compose"
     for image in (BASE_IMAGE, POSTGRES_IMAGE, KAFKA_IMAGE):
-        if not works(["docker", "image", "inspect", image]) and not works(
-            ["docker", "pull", "-q", image], PULL_SECONDS
-        ):
+        if works(["docker", "image", "inspect", image]):
+            continue
+        tell(f"  pulling {image}")
+        if not works(["docker", "pull", "-q", image], PULL_SECONDS):
             return f"{image} is not here and cannot be pulled"
     return None
 

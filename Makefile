@@ -7,6 +7,7 @@ STAMP := .venv/installed
 CHART_TOOLS := .venv/chart-tools
 PROJECTS := $(wildcard shared/pyproject.toml services/*/pyproject.toml)
 LOCAL := PYTHONPATH=deploy $(BIN)/python -m local
+PLAY := PYTHONPATH=deploy:. $(BIN)/python -m tests.compose.play
 COMPILE := $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header
 
 # Installs and locks must not depend on what else is on the machine.
@@ -14,10 +15,10 @@ export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down reset operate status demo bench test test-helm model lint format docs publish lock year
+.PHONY: help install up down reset operate status demo bench test test-helm test-compose model lint format docs publish lock year
 
 help: ## what there is
-	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
 install: $(STAMP) ## the virtual environment .venv, exactly as the locks say
 
@@ -50,8 +51,16 @@ operate: install ## an operator's command on what is up; DO="invoicing dead-lett
 status: install ## what runs, and the memory it takes
 	@$(LOCAL) status
 
-demo: install up ## play the main job on a sample; DATA=csv plays that file
-	@PYTHONPATH=deploy:. $(BIN)/python -m examples.demo $(if $(DATA),--data "$(DATA)")
+.PHONY: env compose-stack
+env: install ## passwords and keys for `docker compose up`, in .env
+	@PYTHONPATH=deploy $(BIN)/python -m local.compose env
+
+compose-stack: install
+	@PYTHONPATH=deploy $(BIN)/python -m local.compose stack
+
+demo: install $(if $(STACK),$(STACK)-stack,up) ## play the main job on a sample; DATA=csv plays that file, STACK=compose there
+	@PYTHONPATH=deploy:. $(BIN)/python -m examples.demo $(if $(DATA),--data "$(DATA)") \
+		$(if $(STACK),--stack .proforma/$(STACK).json)
 
 bench: install ## hot paths beside the least that the database itself needs: bench/README.md; LINES=10000
 	@PYTHONPATH=deploy:. $(BIN)/python -m bench.scheduler_day $(if $(LINES),--lines $(LINES))
@@ -59,10 +68,14 @@ bench: install ## hot paths beside the least that the database itself needs: ben
 test: install $(CHART_TOOLS) lint ## everything; BACKEND=docker for containers, PYTEST="-k name" for some tests
 	@$(BIN)/pytest -n 2 --dist loadgroup $(PYTEST)
 	@deploy/helm/check.sh
+	@$(if $(PYTEST),,$(PLAY) --short --if-possible)
 
 test-helm: install $(CHART_TOOLS) ## the Helm chart, alerts and dashboards; with helm and promtool too where they are
 	@$(BIN)/pytest -n 0 tests/deploy $(PYTEST)
 	@deploy/helm/check.sh
+
+test-compose: install ## the image and docker-compose.yml, while every container is killed and restarted
+	@$(PLAY)
 
 model: install ## random work against the books, a hundred times longer than `make test` plays; RUNS=5000
 	MODEL_RUNS=$(or $(RUNS),20000) $(BIN)/pytest -n 2 tests/model
@@ -90,4 +103,5 @@ publish: docs ## at a release: freeze the schemas of events; refuses what breaks
 lock: install ## resolve all dependencies anew
 	$(COMPILE) --upgrade shared/pyproject.toml --group pyproject.toml:local --group pyproject.toml:dev -o requirements.lock
 	$(COMPILE) --upgrade --group pyproject.toml:chart -c requirements.lock -o deploy/helm/tools.txt
+	$(COMPILE) --all-extras -c requirements.lock shared/pyproject.toml -o deploy/image/runtime.lock
 	PYTHONPATH=deploy $(BIN)/python -m local.fetch --lock

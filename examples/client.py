@@ -110,7 +110,7 @@ class Service:
 
 
 class Stack:
-    """The stack that `make up` has started."""
+    """The stack that `make up` has started, or `docker compose up`."""
 
     def __init__(self, file: Path = STACK_FILE) -> None:
         try:
@@ -126,6 +126,10 @@ class Stack:
         self.invoicing = services["invoicing"]
         self.scheduler = services["scheduler"]
         self.all = list(services.values())
+        self.file = file
+        # A stack says itself how it is played again and stopped; the embedded one by make alone.
+        self.again = held.get("again", "make demo DATA=<csv>")
+        self.stop = held.get("stop", "make down")
 
     def __enter__(self) -> Self:
         return self

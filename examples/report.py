@@ -52,7 +52,7 @@ def tell(stack: Stack, played: Played) -> None:
     print(f"  {count} against the CSV: each total is Σ round half up(hours × rate)")
 
     print(story.heading("Where to look next"))
-    print(story.where_next((service.name, service.url) for service in stack.all))
+    print(story.where_next(((service.name, service.url) for service in stack.all), stack.file, stack.again, stack.stop))
 
 
 def _sums(played: Played) -> None:

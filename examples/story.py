@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from examples.check import decimals
@@ -100,13 +101,13 @@ def reasons_text(counts: Mapping[str, int], examples: Mapping[str, str]) -> str:
     return table(rows, "><<<") if rows else "  nothing"
 
 
-def where_next(services: Iterable[tuple[str, str]]) -> str:
-    """Addresses to go on with."""
+def where_next(services: Iterable[tuple[str, str]], file: Path, again: str, stop: str) -> str:
+    """Addresses to go on with; `again` and `stop` are commands."""
     rows = [[name, f"{url}/docs"] for name, url in services]
     rows += [
-        ["Token for the docs pages", ".proforma/stack.json, under tokens"],
+        ["Token for the docs pages", f"{file}, under tokens"],
         ["The walk, hop by hop", "docs/architecture.md"],
-        ["Your own time entries", "make demo DATA=<csv>"],
-        ["To stop, and keep the data", "make down"],
+        ["Your own time entries", again],
+        ["To stop, and keep the data", stop],
     ]
     return table(rows, "<<")

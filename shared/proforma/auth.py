@@ -45,6 +45,8 @@ class Verifier:
         self._asking = asyncio.Lock()
         if settings.auth_public_key_file is not None:
             self._pem = load_pem_public_key(settings.auth_public_key_file.read_bytes())
+        elif settings.auth_public_key is not None:
+            self._pem = load_pem_public_key(_as_pem(settings.auth_public_key))
 
     async def principal(self, token: str) -> Principal:
         """The caller; raises Unauthenticated with what is wrong with the token."""
@@ -84,6 +86,13 @@ class Verifier:
             log.warning("auth.keys_not_fetched", problem=f"{type(error).__name__}: {error}")
             if not known:
                 raise Unavailable("the keys that tokens are checked with cannot be fetched") from error
+
+
+def _as_pem(text: str) -> bytes:
+    """A PEM, or only what stands between its first and last line: an environment variable has no lines of its own."""
+    if "-----BEGIN" not in text:
+        text = f"-----BEGIN PUBLIC KEY-----\n{text}\n-----END PUBLIC KEY-----\n"
+    return text.replace("\\n", "\n").encode()
 
 
 def _principal(claims: dict[str, Any]) -> Principal:

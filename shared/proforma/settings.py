@@ -38,7 +38,10 @@ class Limits(BaseModel):
 class KafkaSettings(BaseSettings):
     """Where Kafka is and how to log in: all that `create-topics` needs, and a part of every service's settings."""
 
-    model_config = SettingsConfigDict(env_prefix="PROFORMA_", env_nested_delimiter="__", extra="ignore")
+    # Compose and Helm hand over what is not set as an empty text.
+    model_config = SettingsConfigDict(
+        env_prefix="PROFORMA_", env_nested_delimiter="__", env_ignore_empty=True, extra="ignore"
+    )
 
     kafka: str
     topic_prefix: str = ""
@@ -122,6 +125,7 @@ class ServiceSettings(KafkaSettings):
     database_url_file: Path | None = None
     migration_database_url_file: Path | None = None
     auth_public_key_file: Path | None = None
+    auth_public_key: str | None = None
     auth_jwks_url: str | None = None
     auth_issuer: str | None = None
     auth_audience: str | None = None
@@ -162,9 +166,10 @@ class ServiceSettings(KafkaSettings):
     @model_validator(mode="after")
     def _auth_is_configured(self) -> Self:
         # A service that starts without knowing whose tokens to trust would either refuse everybody or trust anybody.
-        if self.auth_public_key_file is None and self.auth_jwks_url is None:
+        if not (self.auth_public_key_file or self.auth_public_key or self.auth_jwks_url):
             raise ValueError(
-                "set PROFORMA_AUTH_PUBLIC_KEY_FILE or PROFORMA_AUTH_JWKS_URL: no service starts without auth"
+                "set PROFORMA_AUTH_PUBLIC_KEY_FILE, PROFORMA_AUTH_PUBLIC_KEY or PROFORMA_AUTH_JWKS_URL:"
+                " no service starts without auth"
             )
         if self.auth_public_key_file is not None and not self.auth_public_key_file.is_file():
             raise ValueError(f"PROFORMA_AUTH_PUBLIC_KEY_FILE: there is no file {self.auth_public_key_file}")

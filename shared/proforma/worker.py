@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from proforma import dead_letters, idempotency, inbox, job_lists, outbox, waiting
 from proforma.consumer import BatchConsumer
+from proforma.ending import end_in_time
 from proforma.failures import is_deterministic
 from proforma.handlers import Handlers
 from proforma.health import metrics_response, readiness
@@ -199,7 +200,7 @@ async def run_worker(runtime: Runtime, work: Work) -> None:
                 loop.add_signal_handler(one, stop.set)
             tasks.create_task(stop_server())
             try:
-                await worker.run(stop)
+                await end_in_time(worker.run(stop), stop)
             finally:
                 stop.set()
                 await serving

@@ -10,9 +10,8 @@ import pytest
 from tests.conftest import MakeApi
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted(
-    [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")] + list((ROOT / "docs").rglob("*.md"))
-)
+TOP = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "deploy/README.md")
+PAGES = sorted([ROOT / name for name in TOP] + list((ROOT / "docs").rglob("*.md")))
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("0*.md"))
 SERVICES = {"1": "time-expense", "2": "billing-backlog", "3": "invoicing", "4": "scheduler"}
 

@@ -1,5 +1,6 @@
 """What the demo prints: aligned, complete, and the same figures that it was given."""
 
+from pathlib import Path
 from typing import Any
 
 from examples import story
@@ -69,6 +70,6 @@ def test_reasons_come_with_their_meaning_and_an_example() -> None:
 
 
 def test_where_to_look_next_names_every_docs_page() -> None:
-    text = story.where_next([("invoicing", "http://127.0.0.1:8003")])
+    text = story.where_next([("invoicing", "http://127.0.0.1:8003")], Path("s.json"), "play", "halt")
     assert "http://127.0.0.1:8003/docs" in text
-    assert "make down" in text
+    assert all(told in text for told in ("s.json", "play", "halt"))

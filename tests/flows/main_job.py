@@ -132,7 +132,9 @@ async def schedule(product: Product, contracts: Iterable[str], day: date) -> Non
     await product.call("billing-backlog", "POST", "/v1/invoice-schedules", "manager", json=body)
 
 
-async def draft(product: Product, contracts: Sequence[str], beside: int = 0) -> list[dict[str, Any]]:
+async def draft(
+    product: Product, contracts: Sequence[str], beside: int = 0, limit_s: float = 120
+) -> list[dict[str, Any]]:
     """Create-invoice for all of them, in bulk; waits for the drafts, and `beside` others, and returns them."""
     started = await product.call(
         "billing-backlog", "POST", "/v1/contracts/create-invoice", "biller", json={"ids": list(contracts)}
@@ -143,7 +145,7 @@ async def draft(product: Product, contracts: Sequence[str], beside: int = 0) -> 
         found = await product.all("invoicing", "/v1/invoices", status="draft")
         return found if len(found) == claimed + beside else None
 
-    found = await eventually(drafts, 120)
+    found = await eventually(drafts, limit_s)
     assert found is not None
     return found
 

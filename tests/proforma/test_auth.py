@@ -129,6 +129,16 @@ async def test_elliptic_keys_are_taken_too(make_settings: MakeSettings, tokens: 
         await verifier.principal(tokens.token("biller"))
 
 
+async def test_a_key_can_be_a_variable_of_one_line(make_settings: MakeSettings, tokens: Tokens) -> None:
+    pem = tokens.public_key_file.read_text()
+    body = "".join(pem.splitlines()[1:-1])
+    for given in (pem, pem.replace("\n", "\\n"), body):
+        settings = make_settings("postgresql://nobody@127.0.0.1/none", auth_public_key_file=None, auth_public_key=given)
+        assert (await Verifier(settings).principal(tokens.token("biller"))).roles == {"biller"}
+    with pytest.raises(ValueError, match="PEM"):
+        Verifier(make_settings("postgresql://n@127.0.0.1/n", auth_public_key_file=None, auth_public_key="nothing"))
+
+
 def test_a_file_that_is_no_public_key_stops_the_start(make_settings: MakeSettings, tmp_path: Path) -> None:
     file = tmp_path / "wrong.pem"
     file.write_text("nothing")

@@ -65,6 +65,12 @@ def test_an_address_with_its_password_may_be_a_file(configured: pytest.MonkeyPat
         read()
 
 
+def test_what_is_empty_is_not_set(configured: pytest.MonkeyPatch) -> None:
+    configured.setenv("PROFORMA_AUTH_JWKS_URL", "")
+    configured.setenv("PROFORMA_PORT", "")
+    assert (read().auth_jwks_url, read().port) == (None, 8000)
+
+
 @pytest.mark.parametrize(
     ("name", "given", "told"),
     [

@@ -8,6 +8,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from local.backend import Backend
 from proforma import positions
 from proforma.consumer import BatchConsumer
+from proforma.kafka.cluster import look
 from proforma.kafka.topics import create_topics
 from proforma.kafka_access import KafkaAccess
 from proforma.runtime import Runtime
@@ -39,7 +40,14 @@ async def make_again(backend: Backend, prefix: str, partitions: int = 1) -> None
             return prefix + TOPIC not in await admin.list_topics()
 
         await eventually(gone)
-    assert await create_topics(KafkaAccess(backend.kafka, prefix), [Topic(TOPIC, partitions)])
+    access = KafkaAccess(backend.kafka, prefix)
+    assert await create_topics(access, [Topic(TOPIC, partitions)])
+
+    async def there() -> bool:
+        return TOPIC in (await look(access, [TOPIC])).topics
+
+    # A broker hears of it a moment later than the controller that made it.
+    await eventually(there)
 
 
 async def stopped(consumer: BatchConsumer, words: str) -> None:

@@ -13,7 +13,9 @@ from aiokafka.errors import (
     KafkaError,
     SaslAuthenticationFailed,
     TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
     UnsupportedSaslMechanismError,
+    for_code,
 )
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.metadata import MetadataRequest_v5
@@ -153,6 +155,9 @@ async def _ask(access: KafkaAccess, login: dict[str, Any], host: str, port: int,
         name = topic["topic"].removeprefix(access.prefix)
         if topic["error_code"] == TopicAuthorizationFailedError.errno:
             raise NotAllowed(f"{access.username} may not see the topic {topic['topic']}")
+        if topic["error_code"] not in {0, UnknownTopicOrPartitionError.errno}:
+            # Such as one whose leader is being chosen: that it is not there must not be said of it.
+            raise for_code(topic["error_code"])(topic["topic"])
         if topic["error_code"] == 0:
             high, low = topic.get("id_high", 0), topic.get("id_low", 0)
             number = (high % 2**64) << 64 | low % 2**64

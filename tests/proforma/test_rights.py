@@ -17,6 +17,7 @@ KERNEL = {
     "dead_letters": "SIUD",
     "idempotency_keys": "SIUD",
     "inbox": "SIUD",
+    "interventions": "SI",
     "job_problems": "SIUD",
     "job_targets": "SIUD",
     "jobs": "SIUD",

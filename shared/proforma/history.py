@@ -67,7 +67,7 @@ class History:
             if why is None:
                 if await known.mark(session):
                     log.info("history.complete")
-            elif await known.doubt(session, why):
+            elif await known.doubt(session, why, self._runtime.clock.now()):
                 log.error("history.incomplete", why=why)
         return why
 

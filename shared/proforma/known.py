@@ -6,6 +6,7 @@ in the database, and every transaction that writes asks for it.
 """
 
 import time
+from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -21,11 +22,12 @@ INCARNATION = """
 KNOWN = f"select known_as is not distinct from {INCARNATION} from database_identity"
 STATE = f"select known_as is not distinct from {INCARNATION} as known, doubt from database_identity"
 MARK = f"""
-update database_identity set known_as = {INCARNATION}, doubt = null
+update database_identity set known_as = {INCARNATION}, doubt = null, doubt_since = null
 where doubt is not null or known_as is distinct from {INCARNATION}
 """
 DOUBT = """
-update database_identity set known_as = null, doubt = $1 where known_as is not null or doubt is distinct from $1
+update database_identity set known_as = null, doubt = $1, doubt_since = coalesce(doubt_since, $2)
+where known_as is not null or doubt is distinct from $1
 """
 NOT_COMPARED = (
     "not compared with its own topics since the database was started or restored: a worker does that as soon as it"
@@ -62,6 +64,6 @@ async def mark(session: AsyncSession) -> bool:
     return bool(await execute(session, MARK))
 
 
-async def doubt(session: AsyncSession, why: str) -> bool:
-    """Keeps why it is not; True when that is new."""
-    return bool(await execute(session, DOUBT, why))
+async def doubt(session: AsyncSession, why: str, now: datetime) -> bool:
+    """Keeps why it is not, and since when; True when that is new."""
+    return bool(await execute(session, DOUBT, why, now))

@@ -151,45 +151,9 @@ create view kernel_waiting as
 """
 
 
-RESTORES = """
-alter table database_identity
-  -- The oldest release, by its newest revision, that can work with this database (proforma.revisions).
-  add column serves_from text,
-  -- The incarnation of this database (proforma.known) that was compared with its topics and found complete.
-  add column known_as text,
-  add column doubt text,
-  -- Ids up to here left the outbox as published and old: what topics still hold of them was said by this database.
-  add column purged_to bigint not null default 0;
-
-create table restores (
-  id bigint generated always as identity primary key,
-  what text not null check (what in ('accepted', 'adopted', 'ignored')),
-  origin uuid,
-  events int not null,
-  reason text not null,
-  decided_by text not null,
-  decided_at timestamptz not null,
-  constraint restores_origin_check check ((what = 'adopted') = (origin is not null))
-);
-"""
-RESTORE_RIGHTS = """
-grant update (known_as, doubt, purged_to) on database_identity to $service;
-grant select, insert on restores to $service;
--- To step past the ids that were said by a database that is gone.
-grant usage, select on sequence outbox_id_seq to $service
-"""
-
-
 def create_kernel_tables() -> None:
     """First step of every service's first migration."""
     execute_script(KERNEL)
-
-
-def create_restore_tables() -> None:
-    """What a database knows of its own past (`proforma.known`, `proforma.restore`)."""
-    execute_script(RESTORES)
-    for right in split_statements(RESTORE_RIGHTS):
-        grant(right)
 
 
 def execute_script(script: str) -> None:

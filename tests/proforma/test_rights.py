@@ -13,7 +13,7 @@ from tests.support.rows import rows, value
 KERNEL = {
     "alembic_version": "S",
     "consumed": "SIUD",
-    "database_identity": "S: known_as doubt purged_to",
+    "database_identity": "S: known_as doubt doubt_since purged_to",
     "dead_letters": "SIUD",
     "idempotency_keys": "SIUD",
     "inbox": "SIUD",

@@ -41,6 +41,8 @@ async def test_a_restored_database_says_nothing_and_says_why(
             why = await value(runtime, doubted)
             assert "older than what it has said: probe.things/" in why
             assert "restore list" in why
+            waits = await rows(runtime, "select id, since, detail from waiting where kind = 'database_in_doubt'")
+            assert waits == [{"id": "database", "since": runtime.clock.now(), "detail": why}]
             refused = await client.as_("biller").post("/v1/effects", json={"value": "new"})
             assert (refused.status_code, why in refused.json()["detail"]) == (503, True)
             ready = await client.with_token(None).get("/health/ready")

@@ -1,6 +1,6 @@
 """What the database knows of its own past: whether it is older than what was said, and what was decided then."""
 
-from proforma.migrations import create_restore_tables
+from proforma.restore_tables import create_restore_tables
 
 revision = "0003"
 down_revision = "0002"

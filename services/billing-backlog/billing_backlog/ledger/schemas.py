@@ -93,8 +93,8 @@ class ActualQuery(Input):
     tax: Amount | None = None
     date_from: date | None = None
     date_to: date | None = None
-    accounting_date_from: date | None = None
-    accounting_date_to: date | None = None
+    accounting_date_from: date | None = Field(default=None, description="The first accounting date, included.")
+    accounting_date_to: date | None = Field(default=None, description="The last accounting date, included.")
     posted_from: AwareDatetime | None = Field(default=None, description="RFC 3339, with its time zone.")
     posted_to: AwareDatetime | None = Field(default=None, description="RFC 3339, with its time zone.")
     limit: int = Field(default=100, ge=1, le=1000)

@@ -17,11 +17,11 @@ class EntryOrigin(Output):
 
     id: UUID
     revision: int
-    state: Literal["approved", "reversed"]
+    state: Literal["approved", "reversed"] = Field(description="Whether that approval stands.")
     external_id: str | None
     resource: str
     submitted_by: str | None
-    approved_by: str
+    approved_by: str = Field(examples=["boss"])
     approved_at: datetime
     quantity: Quantity
     billable_quantity: QuantityFromZero
@@ -33,10 +33,10 @@ class RateOrigin(Output):
 
     id: UUID
     price_list_id: UUID
-    price_list: str
+    price_list: str = Field(description="The list's name.", examples=["Standard 2026"])
     currency: str
     item_class: EntryClass = Field(alias="class")
-    key: str | None
+    key: str | None = Field(description="Role, category or product; null prices any.", examples=["travel"])
     resource: str | None
     unit: str
     method: Literal["per_unit", "at_cost", "markup"]
@@ -67,8 +67,8 @@ class LineageOut(Output):
     entry_id: UUID | None
     journal_line_id: UUID | None
     item_id: UUID | None
-    entry: EntryOrigin | None
+    entry: EntryOrigin | None = Field(description="The entry behind the rows; null where they have none.")
     rates: list[RateOrigin]
-    exchange_rates: list[ExchangeOrigin]
+    exchange_rates: list[ExchangeOrigin] = Field(description="What costs in another currency were converted with.")
     invoice_ids: list[UUID]
     actuals: list[ActualOut]

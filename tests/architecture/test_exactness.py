@@ -11,8 +11,8 @@ from tests.architecture.source import KERNEL, ROOT, named, product_files, servic
 
 # Where seconds are, not money.
 SECONDS = {
-    "auth.py", "consumer.py", "db.py", "edge.py", "ending.py", "history.py", "jobs.py", "relay.py", "sums.py", "telemetry.py",
-    "timetable.py", "worker.py",
+    "auth.py", "consumer.py", "db.py", "edge.py", "ending.py", "history.py", "jobs.py", "relay.py", "sums.py",
+    "telemetry.py", "timetable.py", "worker.py",
 }  # fmt: skip
 SQL_FLOATS = re.compile(r"\b(double precision|float[48]?|real)\b", re.IGNORECASE)
 SEAMS = {

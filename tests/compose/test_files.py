@@ -102,6 +102,12 @@ def test_every_port_is_on_loopback_unless_told_otherwise() -> None:
             assert port.startswith("${PROFORMA_BIND:-127.0.0.1}:"), name
 
 
+def test_every_file_that_is_mounted_is_there() -> None:
+    mounted = re.findall(r"(\./deploy/[\w/.-]+):/", COMPOSE.read_text())
+    assert len(mounted) == 5
+    assert [path for path in mounted if not (ROOT / path).exists()] == []
+
+
 def test_no_secret_has_a_default() -> None:
     secret = {name for group in dotenv.fresh() for name in group.values if group.secret} - NOT_IN_THE_FILE
     found = variables()

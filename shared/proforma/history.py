@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from proforma import known
 from proforma.failures import is_deterministic
-from proforma.kafka.errors import Away
+from proforma.kafka.errors import Away, Refused
 from proforma.kafka.reader import Reader
 from proforma.runtime import Runtime
 from proforma.said import Said, Standing, Walk
@@ -37,7 +37,7 @@ class History:
             except Exception as error:
                 if is_deterministic(error) and not isinstance(error, Away):
                     raise
-                self._interrupted(f"{type(error).__name__}: {error}")
+                self._interrupted(error)
             await _wait(stop, _ASK_S if looked and self.problem is None else _LOOK_AGAIN_S)
 
     async def until_known(self, stop: asyncio.Event) -> None:
@@ -71,8 +71,10 @@ class History:
                 log.error("history.incomplete", why=why)
         return why
 
-    def _interrupted(self, problem: str) -> None:
-        if problem != self.problem:
+    def _interrupted(self, error: Exception) -> None:
+        problem = f"{type(error).__name__}: {error}"
+        # Tried again every few seconds: one line is enough. The watch has one for a login that is refused.
+        if problem != self.problem and not isinstance(error, Refused):
             log.warning("history.interrupted", problem=problem)
         self.problem = problem
 

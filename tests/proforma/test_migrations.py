@@ -18,16 +18,11 @@ from proforma.db import Database, fetch
 from proforma.migrations import LOCK, alembic_config, split_statements, upgrade
 from proforma.revisions import newest_revision, revision_problem
 from tests.conftest import MakeRuntime
-from tests.support.databases import PACKAGES, Databases, base_of, service_named
+from tests.support.databases import KERNEL_TABLES, PACKAGES, Databases, base_of, service_named
 from tests.support.probe import SERVICE
 from tests.support.processes import environment, process
 from tests.support.rows import change, rows, value
 from tests.support.waits import eventually
-
-KERNEL = {
-    "outbox", "inbox", "consumed", "dead_letters", "idempotency_keys", "jobs", "job_targets", "job_problems",
-    "database_identity", "alembic_version", "interventions", "restores",
-}  # fmt: skip
 
 
 async def test_a_second_migrate_waits_for_the_first(databases: Databases) -> None:
@@ -217,7 +212,7 @@ async def test_table_classes_equal_the_migrations(make_runtime: MakeRuntime, nam
 def differences(connection: Connection, metadata: MetaData) -> list[object]:
     def is_ours(one: object, name: str | None, kind: str, reflected: bool, other: object) -> bool:
         # Indexes and checks belong to the migrations alone: the classes are for reading and writing rows.
-        return kind in {"table", "column"} and not (kind == "table" and reflected and name in KERNEL)
+        return kind in {"table", "column"} and not (kind == "table" and reflected and name in KERNEL_TABLES)
 
     options = {"compare_type": True, "include_object": is_ours}
     context = MigrationContext.configure(connection, opts=options)
@@ -236,7 +231,7 @@ async def test_every_table_of_a_service_can_be_read_by_its_login(make_runtime: M
         "select c.relname as name from pg_class c join pg_namespace n on n.oid = c.relnamespace"
         " where n.nspname = 'public' and c.relkind in ('r', 'v') order by 1",
     )
-    assert KERNEL | {"waiting", "kernel_waiting"} <= {row["name"] for row in tables}
+    assert KERNEL_TABLES | {"waiting", "kernel_waiting"} <= {row["name"] for row in tables}
     for row in tables:
         assert await value(runtime, f'select count(*) from "{row["name"]}"') >= 0
 

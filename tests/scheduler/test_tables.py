@@ -4,12 +4,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 
-from proforma.migrations import KERNEL
 from scheduler.base import Base
 from scheduler.pauses import tables as _pauses  # noqa: F401 - table classes register themselves
 from scheduler.schedules import tables as _schedules  # noqa: F401
 from scheduler.triggers import tables as _triggers  # noqa: F401
 from tests.conftest import MakeRuntime
+from tests.support.databases import KERNEL_TABLES
 
 
 async def test_tables_are_as_the_migrations_make_them(make_runtime: MakeRuntime) -> None:
@@ -21,7 +21,7 @@ async def test_tables_are_as_the_migrations_make_them(make_runtime: MakeRuntime)
 
 def _differences(connection: Connection) -> list[object]:
     def ours(_: object, name: str | None, kind: str, __: bool, ___: object) -> bool:
-        return kind != "table" or f"create table {name} " not in KERNEL
+        return kind != "table" or name not in KERNEL_TABLES
 
     context = MigrationContext.configure(connection, opts={"compare_type": True, "include_object": ours})
     return list(compare_metadata(context, Base.metadata))

@@ -23,6 +23,12 @@ PACKAGES = {
 }
 """Service → package. `probe` is the kernel alone, with one table to see effects in."""
 
+KERNEL_TABLES = {
+    "outbox", "inbox", "consumed", "dead_letters", "idempotency_keys", "jobs", "job_targets", "job_problems",
+    "database_identity", "alembic_version", "interventions", "restores",
+}  # fmt: skip
+"""What the kernel keeps for itself in every service's database."""
+
 _PASSWORD = "test"
 
 # Most tests leave a few rows in a few tables: deleting them costs a hundredth of another CREATE DATABASE, which copies

@@ -13,17 +13,12 @@ from proforma.runtime import Runtime
 from proforma.topics import TOPICS
 from proforma.worker import Worker
 from tests.support.api import Api
-from tests.support.databases import service_named
+from tests.support.databases import KERNEL_TABLES, service_named
 from tests.support.rows import rows, value
 from tests.support.waits import eventually, running
 
 SERVICES = ("time-expense", "billing-backlog", "invoicing", "scheduler")
 
-# What the kernel keeps for itself: it grows with every repeat. Everything else must stay as it is.
-_KERNEL = {
-    "outbox", "inbox", "consumed", "dead_letters", "idempotency_keys", "jobs", "job_targets", "job_problems",
-    "database_identity", "alembic_version", "interventions", "restores",
-}  # fmt: skip
 _TABLES = "select relname from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace order by 1"
 
 
@@ -123,7 +118,7 @@ class Product:
         for name in SERVICES:
             runtime = self.runtime(name)
             for table in await rows(runtime, _TABLES):
-                if table["relname"] not in _KERNEL:
+                if table["relname"] not in KERNEL_TABLES:
                     listed = await rows(runtime, f"select t::text as row from {table['relname']} t order by 1")
                     found[f"{name}.{table['relname']}"] = [row["row"] for row in listed]
         return found

@@ -90,7 +90,9 @@ async def databases(backend: Backend) -> AsyncIterator[Databases]:
     """Makes databases for tests."""
     connection = await asyncpg.connect(backend.postgres)
     try:
-        yield Databases(backend.postgres, os.environ[_RUN], connection)
+        lending = Databases(backend.postgres, os.environ[_RUN], connection)
+        yield lending
+        await lending.end()
     finally:
         await connection.close()
 
@@ -150,9 +152,9 @@ async def make_runtime(
             }
             if "tracing" in given:  # one for each service, because each names itself in its spans
                 seams["tracing"] = given.pop("tracing")(name)
-            runtime = service.runtime(make_settings(database.url, **given), "test", **seams)
-            ending.push_async_callback(runtime.database.close)
-            return runtime
+            settings = make_settings(database.url, **given)
+            seams["database"] = databases.kept(service, database, settings)
+            return service.runtime(settings, "test", **seams)
 
         yield make
 

@@ -51,8 +51,10 @@ class Service:
         )
 
     def runtime(self, settings: ServiceSettings, role: str, **seams: Any) -> Runtime:
-        """The process's runtime; `seams` replace clock and ids in tests, and say where spans go."""
-        return Runtime(self.name, settings, Database(settings, f"{self.name}-{role}"), self.migrations, **seams)
+        """The process's runtime; `seams` replace clock, ids and database in tests, and say where spans go."""
+        if "database" not in seams:
+            seams["database"] = Database(settings, f"{self.name}-{role}")
+        return Runtime(self.name, settings, migrations=self.migrations, **seams)
 
     def main(self, arguments: list[str] | None = None) -> None:
         """Runs one command; exits with 2 and one clear line when the settings are not usable."""

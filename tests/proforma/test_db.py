@@ -7,12 +7,13 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 
-from proforma.db import copy, execute, fetch, fetch_one, fetch_value, lock_keys
+from proforma.db import copy, driver, execute, fetch, fetch_one, fetch_value, lock_keys
 from proforma.failures import is_deterministic, timed_out
 from proforma.runtime import Runtime
 from tests.conftest import MakeRuntime
 from tests.support.probe import Effect
 from tests.support.rows import rows, value
+from tests.support.waits import eventually
 
 INSERT = "insert into effects values ($1, 'k', 'v')"
 
@@ -51,6 +52,24 @@ async def test_rows_and_counts(make_runtime: MakeRuntime) -> None:
         assert [row["value"] for row in found] == ["1", "4"]
         assert await fetch_one(session, "select 1 from effects where value = 'none'") is None
         assert await fetch_value(session, "select 1 from effects where value = 'none'") is None
+
+
+async def test_a_connection_that_the_server_ended_is_not_taken_again(make_runtime: MakeRuntime) -> None:
+    """As after a restart of the server: all that the pool has is closed, and no caller learns of it."""
+    runtime = await make_runtime("probe")
+    async with runtime.database.transaction() as session:
+        connection = await driver(session)
+    operator = await runtime.database.connect()
+    try:
+        await operator.execute("select pg_terminate_backend($1)", connection.get_server_pid())
+    finally:
+        await operator.close()
+
+    async def noticed() -> bool:
+        return bool(connection.is_closed())
+
+    await eventually(noticed)
+    assert await value(runtime, "select 1") == 1
 
 
 async def test_keys_are_locked_until_the_transaction_ends(make_runtime: MakeRuntime) -> None:

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
+from sqlalchemy import event
 from sqlmodel import SQLModel
 
 from local.databases import with_database, with_login
+from proforma.db import Database
 from proforma.known import MARK
 from proforma.migrations import upgrade
 from proforma.service import Service
+from proforma.settings import ServiceSettings
 
 PACKAGES = {
     "time-expense": "time_expense",
@@ -35,7 +38,7 @@ _PASSWORD = "test"
 # every file and forces a checkpoint. As a replica no trigger fires, so that the append-only tables let go of theirs.
 _END_OTHERS = """
 select pg_terminate_backend(pid, 10000) from pg_stat_activity
-where datname = current_database() and pid <> pg_backend_pid()
+where datname = current_database() and pid <> pg_backend_pid() and pid <> all($1::int[])
 """
 _EMPTY = """
 do $$
@@ -59,6 +62,11 @@ begin
 end $$
 """
 
+
+_OF_CONNECTIONS = (
+    "pool_size", "pool_wait_s", "statement_timeout_s", "lock_timeout_s", "idle_in_transaction_timeout_s",
+)  # fmt: skip
+"""The settings that connections are made with."""
 
 # As after a worker has compared it with its topics: most tests have an api and no worker.
 _FORGET = "update database_identity set purged_to = 0"
@@ -95,6 +103,34 @@ class LentDatabase:
     owner_url: str
 
 
+class KeptDatabase(Database):
+    """The service's own connections to a lent database, kept from test to test.
+
+    Every connection is a new process of the server with empty caches, which costs more than what most tests ask it.
+    """
+
+    def __init__(self, settings: ServiceSettings, role: str) -> None:
+        super().__init__(settings, role)
+        self._pids: set[int] = set()
+        event.listen(
+            self.engine.sync_engine, "connect", lambda made, _: self._pids.add(made.driver_connection.get_server_pid())
+        )
+
+    async def close(self) -> None:
+        """Whoever has it thinks that it is over; the next test goes on with it."""
+
+    async def idle(self) -> set[int]:
+        """The server's processes behind it, when nobody works with it; a connection that was forgotten ends all."""
+        if self.pool()[0]:
+            await self.end()
+        return self._pids
+
+    async def end(self) -> None:
+        """Really closes it."""
+        self._pids.clear()
+        await super().close()
+
+
 class Databases:
     """Templates and clones of one test run on one server. Every process of the run has one, on its own connection."""
 
@@ -106,6 +142,8 @@ class Databases:
         self._templates: dict[str, str] = {}
         self._free: dict[str, list[LentDatabase]] = {}
         self._spoiled: set[str] = set()
+        self._kept: dict[str, dict[tuple[object, ...], KeptDatabase]] = {}
+        self._superusers: dict[str, asyncpg.Connection[asyncpg.Record]] = {}
 
     async def lend(self, service: Service) -> LentDatabase:
         """An empty database with the newest revision of `service`; it is to be given back."""
@@ -127,23 +165,47 @@ class Databases:
 
     async def give_back(self, service: Service, database: LentDatabase) -> None:
         """Empties it for the next test; drops one that a test has handled as its superuser, or has closed."""
+        kept = self._kept.get(database.name, {})
         if database.name in self._spoiled:
+            for one in self._kept.pop(database.name, {}).values():
+                await one.end()
             await self.drop(database.name)
             return
-        await self._inside(database, _END_OTHERS, _EMPTY, _FORGET, MARK)
+        mine = [pid for one in kept.values() for pid in await one.idle()]
+        await (await self._superuser(database)).execute(_END_OTHERS, mine)
+        await self._inside(database, _EMPTY, _FORGET, MARK)
         self._free[service.name].append(database)
 
     async def wipe(self, database: LentDatabase) -> None:
         """Empties it for whoever has it, who does nothing else meanwhile."""
         await self._inside(database, _EMPTY)
 
+    def kept(self, service: Service, database: LentDatabase, settings: ServiceSettings) -> Database:
+        """The service's connections to it, as `settings` would have them."""
+        kind = tuple(getattr(settings, name) for name in _OF_CONNECTIONS)
+        of_kind = self._kept.setdefault(database.name, {})
+        if kind not in of_kind:
+            of_kind[kind] = KeptDatabase(settings, f"{service.name}-test")
+        return of_kind[kind]
+
+    async def end(self) -> None:
+        """Closes whatever is connected."""
+        for one in [one for of_kind in self._kept.values() for one in of_kind.values()]:
+            await one.end()
+        for connection in self._superusers.values():
+            connection.terminate()
+
     async def _inside(self, database: LentDatabase, *statements: str) -> None:
-        connection = await asyncpg.connect(with_database(self._url, database.name))
-        try:
-            for statement in statements:
-                await connection.execute(statement)
-        finally:
-            await connection.close()
+        connection = await self._superuser(database)
+        for statement in statements:
+            await connection.execute(statement)
+
+    async def _superuser(self, database: LentDatabase) -> "asyncpg.Connection[asyncpg.Record]":
+        connection = self._superusers.get(database.name)
+        if connection is None or connection.is_closed():
+            connection = await asyncpg.connect(with_database(self._url, database.name))
+            self._superusers[database.name] = connection
+        return connection
 
     async def empty(self, service: Service) -> LentDatabase:
         """A database that no migration has touched, with the service's two logins."""

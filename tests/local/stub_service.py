@@ -3,6 +3,7 @@
 import os
 import sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 
 class Healthy(BaseHTTPRequestHandler):
@@ -17,7 +18,7 @@ class Healthy(BaseHTTPRequestHandler):
 
 def main() -> None:
     kind = sys.argv[1]
-    if os.environ.get("STUB_FAILS") == kind:
+    if os.environ.get("STUB_FAILS") == f"{Path(__file__).parent.name} {kind}":
         sys.exit(f"the stub was told to fail as {kind}")
     if kind in {"migrate", "create-topics"}:
         return

@@ -101,7 +101,7 @@ def test_a_failure_names_who_and_why(
     stack: Stack, make_stack: MakeStack, monkeypatch: pytest.MonkeyPatch, kind: str, name: str
 ) -> None:
     _part(stack, "invoicing-worker").kill()
-    monkeypatch.setenv("STUB_FAILS", kind)
+    monkeypatch.setenv("STUB_FAILS", f"invoicing {kind}")
     with pytest.raises(LocalError, match=f"the stub was told to fail as {kind}") as error:
         make_stack().up()
     assert name in str(error.value)

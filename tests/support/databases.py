@@ -3,11 +3,11 @@
 import asyncio
 import importlib
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
-from sqlalchemy import event
 from sqlmodel import SQLModel
 
 from local.databases import with_database, with_login
@@ -16,6 +16,7 @@ from proforma.known import MARK
 from proforma.migrations import upgrade
 from proforma.service import Service
 from proforma.settings import ServiceSettings
+from tests.support.connections import KeptDatabase, kind_of
 
 PACKAGES = {
     "time-expense": "time_expense",
@@ -63,11 +64,6 @@ end $$
 """
 
 
-_OF_CONNECTIONS = (
-    "pool_size", "pool_wait_s", "statement_timeout_s", "lock_timeout_s", "idle_in_transaction_timeout_s",
-)  # fmt: skip
-"""The settings that connections are made with."""
-
 # As after a worker has compared it with its topics: most tests have an api and no worker.
 _FORGET = "update database_identity set purged_to = 0"
 
@@ -101,34 +97,6 @@ class LentDatabase:
     login: str
     url: str
     owner_url: str
-
-
-class KeptDatabase(Database):
-    """The service's own connections to a lent database, kept from test to test.
-
-    Every connection is a new process of the server with empty caches, which costs more than what most tests ask it.
-    """
-
-    def __init__(self, settings: ServiceSettings, role: str) -> None:
-        super().__init__(settings, role)
-        self._pids: set[int] = set()
-        event.listen(
-            self.engine.sync_engine, "connect", lambda made, _: self._pids.add(made.driver_connection.get_server_pid())
-        )
-
-    async def close(self) -> None:
-        """Whoever has it thinks that it is over; the next test goes on with it."""
-
-    async def idle(self) -> set[int]:
-        """The server's processes behind it, when nobody works with it; a connection that was forgotten ends all."""
-        if self.pool()[0]:
-            await self.end()
-        return self._pids
-
-    async def end(self) -> None:
-        """Really closes it."""
-        self._pids.clear()
-        await super().close()
 
 
 class Databases:
@@ -172,7 +140,7 @@ class Databases:
             await self.drop(database.name)
             return
         mine = [pid for one in kept.values() for pid in await one.idle()]
-        await (await self._superuser(database)).execute(_END_OTHERS, mine)
+        await self._end_others(database, mine)
         await self._inside(database, _EMPTY, _FORGET, MARK)
         self._free[service.name].append(database)
 
@@ -182,7 +150,7 @@ class Databases:
 
     def kept(self, service: Service, database: LentDatabase, settings: ServiceSettings) -> Database:
         """The service's connections to it, as `settings` would have them."""
-        kind = tuple(getattr(settings, name) for name in _OF_CONNECTIONS)
+        kind = kind_of(settings)
         of_kind = self._kept.setdefault(database.name, {})
         if kind not in of_kind:
             of_kind[kind] = KeptDatabase(settings, f"{service.name}-test")
@@ -194,6 +162,9 @@ class Databases:
             await one.end()
         for connection in self._superusers.values():
             connection.terminate()
+
+    async def _end_others(self, database: LentDatabase, but: Sequence[int]) -> None:
+        await (await self._superuser(database)).execute(_END_OTHERS, but)
 
     async def _inside(self, database: LentDatabase, *statements: str) -> None:
         connection = await self._superuser(database)
@@ -240,7 +211,8 @@ class Databases:
         copy = f"{database.name}_backup"
         async with self._one_at_a_time:
             await self._connection.execute(f'drop database if exists "{copy}"')
-        await self._inside(database, _END_OTHERS)
+        await self._end_others(database, [])
+        (await self._superuser(database)).terminate()
         async with self._one_at_a_time:
             await self._connection.execute(f'create database "{copy}" template "{database.name}" strategy file_copy')
         return copy

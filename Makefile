@@ -66,7 +66,7 @@ bench: install ## hot paths beside the least that the database itself needs: ben
 	@PYTHONPATH=deploy:. $(BIN)/python -m bench.scheduler_day $(if $(LINES),--lines $(LINES))
 
 test: install $(CHART_TOOLS) lint ## everything; BACKEND=docker for containers, PYTEST="-k name" for some tests
-	@$(BIN)/pytest -n 2 --dist loadgroup $(PYTEST)
+	@$(BIN)/pytest -n 3 --dist loadgroup $(PYTEST)
 	@deploy/helm/check.sh
 	@$(if $(PYTEST),,$(PLAY) --short --if-possible)
 

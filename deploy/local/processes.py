@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -187,15 +188,17 @@ def tail(log: Path, lines: int = LOG_TAIL_LINES) -> str:
     return "\n".join([f"--- end of {log}", *text.splitlines()[-lines:], "---"])
 
 
+# Below those that systems give to outgoing connections: one of those could be taken before the server binds it.
+FREE_PORTS = range(20_000, 32_768)
+
+
 def free_port(wanted: int | None = None, *, taken: frozenset[int] = frozenset(), patience: float = 0.0) -> int:
     """The wanted port if nobody listens there for `patience` seconds, or else any free one that is not in `taken`."""
     if wanted is not None and wanted not in taken and wait_until(lambda: _bindable(wanted), patience):
         return wanted
     while True:
-        with socket.socket() as probe:
-            probe.bind((HOST, 0))
-            port = int(probe.getsockname()[1])
-        if port not in taken:
+        port = FREE_PORTS.start + secrets.randbelow(len(FREE_PORTS))
+        if port not in taken and _bindable(port):
             return port
 
 

@@ -10,11 +10,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 
 from backup.restore import restore, settle
 from backup.take import snapshots, take
 from backup.tools import BackupError, Tools, dump_of
+from local.backend import Backend
 from local.databases import with_login
 from local.postgres import BINARIES
 from proforma import commands
@@ -28,7 +30,16 @@ from tests.support.product import SERVICES, Product, together
 from tests.support.rows import change, rows, value
 from tests.support.waits import eventually
 
-TOOLS = Tools(BINARIES)
+
+@pytest.fixture
+async def tools(backend: Backend) -> Tools:
+    """Clients of the server's own time: what a newer pg_restore sets, an older server does not know."""
+    connection = await asyncpg.connect(backend.postgres)
+    try:
+        old = connection.get_server_version().major < 17
+    finally:
+        await connection.close()
+    return Tools(BINARIES.parents[1] / "pginstall" / "bin" if old else BINARIES)
 
 
 async def lent_of(runtime: Runtime) -> LentDatabase:
@@ -60,7 +71,7 @@ async def call(runtimes: dict[str, Runtime], service: str, *arguments: str) -> s
 
 
 async def test_all_four_come_back_to_one_moment_and_the_work_goes_on(
-    api: MakeApi, make_topics: MakeTopics, databases: Databases, tmp_path: Path
+    api: MakeApi, make_topics: MakeTopics, databases: Databases, tmp_path: Path, tools: Tools
 ) -> None:
     product = await together(api, make_topics)
     runtimes = {name: product.runtime(name) for name in SERVICES}
@@ -75,7 +86,7 @@ async def test_all_four_come_back_to_one_moment_and_the_work_goes_on(
         drafts = await main_job.draft(product, list(contracts))
         # The backup is taken while the second sheet is on its way.
         importing = asyncio.create_task(main_job.import_approved(product, main_job.as_csv(second)))
-        moment = await take(urls, tmp_path / "backup", TOOLS)
+        moment = await take(urls, tmp_path / "backup", tools)
         await importing
         # What happens now is lost: three invoices are confirmed and posted, the third sheet is billed.
         confirmed = await main_job.confirm(product, drafts)
@@ -85,7 +96,7 @@ async def test_all_four_come_back_to_one_moment_and_the_work_goes_on(
     for name in SERVICES:
         await runtimes[name].database.engine.dispose()
         await databases.empty_again(lent[name])
-    assert await restore(urls, tmp_path / "backup", TOOLS) == moment
+    assert await restore(urls, tmp_path / "backup", tools) == moment
     assert moment["databases"].keys() == set(SERVICES)
     for name in ("time-expense", "billing-backlog", "invoicing"):
         why = await History(runtimes[name]).compare()
@@ -168,7 +179,7 @@ async def test_no_event_takes_effect_between_the_four_snapshots(make_runtime: Ma
 
 
 async def test_a_batch_that_hangs_ends_the_backup_and_leaves_nothing(
-    make_runtime: MakeRuntime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make_runtime: MakeRuntime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tools: Tools
 ) -> None:
     monkeypatch.setattr("backup.take._LOCK_TIMEOUT_S", 1)
     runtime = await make_runtime("probe")
@@ -177,24 +188,24 @@ async def test_a_batch_that_hangs_ends_the_backup_and_leaves_nothing(
     try:
         await batch.execute("begin; update consumed set next_offset = 2")
         with pytest.raises(BackupError, match="try again"):
-            await take({"probe": (await lent_of(runtime)).owner_url}, tmp_path / "backup", TOOLS)
+            await take({"probe": (await lent_of(runtime)).owner_url}, tmp_path / "backup", tools)
     finally:
         await batch.close()
     assert list(tmp_path.iterdir()) == []  # noqa: ASYNC240
 
 
-async def test_what_could_destroy_something_is_refused(make_runtime: MakeRuntime, tmp_path: Path) -> None:
+async def test_what_could_destroy_something_is_refused(make_runtime: MakeRuntime, tmp_path: Path, tools: Tools) -> None:
     urls = {"probe": (await lent_of(await make_runtime("probe"))).owner_url}
     folder = tmp_path / "backup"
-    await take(urls, folder, TOOLS)
+    await take(urls, folder, tools)
     assert json.loads((folder / "moment.json").read_text())["databases"]["probe"]["outbox_id"] == 0
     with pytest.raises(BackupError, match="there already"):
-        await take(urls, folder, TOOLS)
+        await take(urls, folder, tools)
     with pytest.raises(BackupError, match="not empty"):
-        await restore(urls, folder, TOOLS)
+        await restore(urls, folder, tools)
     with pytest.raises(BackupError, match="asked for are"):
-        await restore({"other": urls["probe"]}, folder, TOOLS)
+        await restore({"other": urls["probe"]}, folder, tools)
     with dump_of(folder, "probe").open("ab") as file:
         file.write(b"x")
     with pytest.raises(BackupError, match="not what was written"):
-        await restore(urls, folder, TOOLS)
+        await restore(urls, folder, tools)

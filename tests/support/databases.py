@@ -53,7 +53,7 @@ begin
       and relname not in ('alembic_version', 'database_identity')
   loop
     if one.bytes > 1000000 then
-      execute format('truncate %s', one.name);
+      execute format('truncate %s cascade', one.name);
     else
       execute format('delete from %s', one.name);
     end if;

@@ -64,6 +64,14 @@ class Running:
     def alive(self) -> bool:
         return identity(self.pid) == self.identity
 
+    def listens(self, port: int) -> bool:
+        """Whether it is this process that takes connections at `port`."""
+        try:
+            held = psutil.Process(self.pid).net_connections("tcp")
+        except psutil.Error:
+            return False
+        return any(one.status == psutil.CONN_LISTEN and one.laddr.port == port for one in held)
+
     def send(self, number: int) -> None:
         """Signal it, unless somebody else has its pid by now."""
         if self.alive:

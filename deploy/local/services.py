@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from local.databases import SERVICES, ServiceDatabase
 from local.keys import AUDIENCE, ISSUER
-from local.processes import HOST, LocalError, PidFile, Running, free_port, spawn, tail, wait_until
+from local.processes import HOST, LocalError, PidFile, Running, free_port, listening, spawn, tail, wait_until
 
 USUAL_PORTS = {f"{service}-api": 8001 + index for index, service in enumerate(SERVICES)}
 USUAL_PORTS |= {f"{service}-worker": 8011 + index for index, service in enumerate(SERVICES)}
@@ -51,6 +51,10 @@ class World:
             "PROFORMA_AUTH_ISSUER": ISSUER,
             "PROFORMA_AUTH_AUDIENCE": AUDIENCE,
         }
+
+
+class PortTaken(LocalError):
+    """Somebody took the port between the look at it and the start. Another one may do."""
 
 
 class Part:
@@ -102,8 +106,9 @@ class Part:
         )
 
     def ready(self) -> bool:
-        """Whether it says of itself that it can work."""
-        return self.running is not None and answers_ok(self.health_url)
+        """Whether it says of itself that it can work; somebody else on its port does not speak for it."""
+        running = self.running
+        return running is not None and answers_ok(self.health_url) and running.listens(self.port)
 
     def kill(self) -> None:
         """End it as a power cut would. For tests."""
@@ -156,7 +161,10 @@ def stop_parts(parts: Sequence[Part]) -> None:
 
 
 def wait_until_ready(parts: Sequence[Part]) -> None:
-    """Wait for all, but not for one that has ended; name those that are not ready."""
+    """Wait for all, but not for one that has ended; name those that are not ready.
+
+    Raises PortTaken where a port is all that those which ended lacked.
+    """
     waiting = list(parts)
 
     def settled() -> bool:
@@ -168,7 +176,8 @@ def wait_until_ready(parts: Sequence[Part]) -> None:
         ended = [part for part in waiting if part.running is None]
         words = "ended while starting" if ended else f"not ready within {READY_SECONDS} s"
         late = ended or waiting
-        raise LocalError("\n".join([f"{', '.join(p.name for p in late)}: {words}", *(tail(p.log) for p in late)]))
+        kind = PortTaken if ended and all(listening(part.port) for part in ended) else LocalError
+        raise kind("\n".join([f"{', '.join(p.name for p in late)}: {words}", *(tail(p.log) for p in late)]))
 
 
 def run_all(commands: Mapping[str, tuple[Sequence[str], Mapping[str, str]]], logs: Path) -> None:

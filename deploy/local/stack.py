@@ -21,6 +21,7 @@ from local.postgres import Postgres, blocking
 from local.postgres import answers as postgres_answers
 from local.processes import LocalError, Running, wait_until
 from local.services import (
+    PortTaken,
     World,
     all_parts,
     prepare,
@@ -133,7 +134,7 @@ class Stack:
         passwords = Passwords(self.folder / "passwords.json")
         return step("databases", lambda: create_databases(url, passwords))
 
-    def _start_services(self, world: World) -> None:
+    def _start_services(self, world: World, tries: int = 3) -> None:
         """Start what does not run, or runs with other addresses than it should."""
         outdated = [part for part in self.parts if not part.up_to_date(world.environment(part.service))]
         stop_parts([part for part in outdated if part.running])
@@ -141,7 +142,12 @@ class Stack:
         for part in outdated:
             part.start(world.environment(part.service), taken=frozenset(ports))
             ports.add(part.port)
-        wait_until_ready(self.parts)
+        try:
+            wait_until_ready(self.parts)
+        except PortTaken:
+            if tries == 1:
+                raise
+            self._start_services(world, tries - 1)
 
     def _keys(self) -> Keys:
         return Keys(self.folder / "keys")

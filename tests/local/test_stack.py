@@ -6,7 +6,9 @@ One stack for all of these tests; each begins by putting it up, which is quick w
 import json
 import os
 import socket
+import threading
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ import pytest
 from local import services
 from local.__main__ import status
 from local.backend import Backend
-from local.processes import HOST, LocalError
+from local.processes import HOST, LocalError, free_port
 from local.services import Part
 from local.stack import Stack
 
@@ -41,6 +43,17 @@ def stack(make_stack: MakeStack) -> Stack:
     """The stack, up."""
     make_stack().up()
     return make_stack()
+
+
+class Healthy(BaseHTTPRequestHandler):
+    """Somebody else's service."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        return
 
 
 def _facts(stack: Stack) -> dict[str, Any]:
@@ -141,6 +154,25 @@ def test_down_keeps_the_data_and_a_taken_port_is_left_alone(
         make_stack().up()
         assert _facts(stack)["services"]["invoicing"] != f"http://{HOST}:{usual}"
     assert (stack.folder / "passwords.json").read_text() == passwords
+
+
+def test_a_port_that_is_taken_just_before_the_start_is_left_to_who_has_it(
+    stack: Stack, make_stack: MakeStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ThreadingHTTPServer((HOST, 0), Healthy) as other:
+        threading.Thread(target=other.serve_forever).start()
+        try:
+            theirs = int(other.server_address[1])
+            looks = iter([theirs])
+            monkeypatch.setattr(services, "free_port", lambda *a, **k: next(looks, None) or free_port(*a, **k))
+            _part(stack, "invoicing-worker").kill()
+            make_stack().up()
+        finally:
+            other.shutdown()
+    facts = _facts(stack)
+    assert set(facts["pids"]) == set(services.USUAL_PORTS) | {"postgres"}
+    assert facts["workers"]["invoicing"] != f"http://{HOST}:{theirs}/health/ready"
+    assert services.answers_ok(facts["workers"]["invoicing"])
 
 
 def test_reset_leaves_nothing(stack: Stack, make_stack: MakeStack) -> None:

@@ -139,9 +139,10 @@ class Firm:
             _line(own, "fixed", "P2", ["time"], **fixed),
             {**routers, "quantity": "10", "price": "50.00"},
         )
+        # In the days to come: a schedule would run one that is due, before or after the test makes it ready.
         milestones = [
             {"contract_line_id": self.lines["fixed"], "name": name, "date": day, "amount": amount}
-            for name, day, amount in (("concept", "2026-03-01", "5000.00"), ("launch", "2026-11-03", "12000.00"))
+            for name, day, amount in (("concept", "2026-03-31", "5000.00"), ("launch", "2026-11-03", "12000.00"))
         ]
         made = (await self.backlog("POST", "/v1/milestones", milestones))["items"]
         self.milestones = {one["name"]: one["id"] for one in made}

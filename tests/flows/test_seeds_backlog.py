@@ -96,7 +96,7 @@ async def test_s_05_fixed_price_milestones(firm: Firm) -> None:
     other = await firm.line(
         firm.contract_id, "bare", "P3", ["time"], billing_method="fixed_price", contracted_amount="900.00"
     )
-    half = {"contract_line_id": other, "name": "half", "date": "2026-03-01", "amount": "450.00"}
+    half = {"contract_line_id": other, "name": "half", "date": "2026-03-31", "amount": "450.00"}
     part = (await firm.backlog("POST", "/v1/milestones", half))["id"]
     (refusal,) = (await firm.mark_ready(part, of="milestones"))["refused"]
     assert (refusal["id"], refusal["reason"]) == (part, "milestones_do_not_add_up")

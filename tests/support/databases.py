@@ -57,6 +57,9 @@ begin
     else
       execute format('delete from %s', one.name);
     end if;
+    -- What the server has learnt of this test's rows would be wrong of the next one's.
+    update pg_class set relpages = 0, reltuples = -1 where oid = one.name and reltuples >= 0;
+    delete from pg_statistic where starelid = one.name;
   end loop;
   perform setval(format('%I.%I', schemaname, sequencename)::regclass, start_value, false) from pg_sequences
     where last_value is not null;

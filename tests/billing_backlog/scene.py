@@ -8,6 +8,7 @@ from uuid import UUID
 
 from billing_backlog.backlog.service import READY, move
 from billing_backlog.checks.queries import LAWS
+from billing_backlog.checks.service import VIOLATIONS_MAX, broken
 from billing_backlog.runs.schemas import CreateInvoiceIn, RunOut
 from billing_backlog.runs.service import create_invoice
 from billing_backlog.worker import HANDLERS
@@ -113,8 +114,9 @@ async def items(runtime: Runtime) -> list[dict[str, Any]]:
 async def violations(runtime: Runtime) -> list[dict[str, Any]]:
     """What the ledger check finds, run here and now."""
     found: list[dict[str, Any]] = []
-    for law, sql in LAWS.items():
-        found += [{"law": law, **row} for row in await rows(runtime, sql, None)]
+    async with runtime.database.transaction() as session:
+        for law in LAWS:
+            found += [{"law": law, **row} for row in await broken(session, law, None, VIOLATIONS_MAX)]
     return found
 
 

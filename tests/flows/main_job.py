@@ -156,11 +156,17 @@ async def confirm(product: Product, drafts: Sequence[Mapping[str, Any]], limit_s
     answer = await product.call("invoicing", "POST", "/v1/invoices/confirm", "manager", json={"items": seen})
     assert answer == {"changed": len(seen), "unchanged": 0, "refused": []}
 
-    async def posted() -> list[dict[str, Any]] | None:
+    return await posted(product, limit_s)
+
+
+async def posted(product: Product, limit_s: float = 120) -> list[dict[str, Any]]:
+    """Waits until the ledger has every confirmed invoice; returns them."""
+
+    async def all_posted() -> list[dict[str, Any]] | None:
         found = await product.all("invoicing", "/v1/invoices", status="confirmed")
         return found if all(one["posting"] == "posted" for one in found) else None
 
-    found = await eventually(posted, limit_s)
+    found = await eventually(all_posted, limit_s)
     assert found is not None
     return found
 

@@ -33,15 +33,18 @@ where id = any($1::uuid[]) and billing_status = $3 and amount is not null and so
        or exists (select from contract_lines l where l.id = i.contract_line_id and {ADDS_UP}))
 returning id
 """
+# What of each there is, open or in the ledger. Looked up one by one: the answer is short, and the ledger is long.
 STATES = """
-select w.id, true as adds_up, coalesce(i.billing_status, a.billing_status) as billing_status,
+select w.id, true as adds_up, coalesce(i.billing_status, a.billing_status) as billing_status, i.billing_type,
        coalesce(i.amount, a.amount) is null as unpriced, i.unpriced as why_unpriced,
-       coalesce(cl.invoice_id, r.invoice_id) as invoice_id
+       coalesce(i.invoice_id, a.invoice_id) as invoice_id
 from unnest($1::uuid[]) with ordinality w (id, n)
-left join items i on i.id = w.id and i.source = $2
-left join claims cl on cl.id = i.claim_id
-left join actuals a on a.id = w.id and a.type = 'unbilled_sales' and a.reverses is null
-left join actuals r on r.reverses = a.id
+left join lateral (
+  select i.*, k.invoice_id from items i left join claims k on k.id = i.claim_id
+  where i.id = w.id and i.source = $2 offset 0) i on true
+left join lateral (
+  select a.billing_status, a.amount, r.invoice_id from actuals a left join actuals r on r.reverses = a.id
+  where a.id = w.id and a.type = 'unbilled_sales' and a.reverses is null offset 0) a on true
 order by w.n
 """
 AGREED_STATES = f"""

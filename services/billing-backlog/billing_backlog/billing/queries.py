@@ -5,9 +5,12 @@ from billing_backlog.ledger.service import COPIED
 _OF = ", ".join(f"a.{name.strip()}" for name in COPIED.split(","))
 _KEPT = ", ".join(name.strip() for name in COPIED.split(",") if name.strip() not in ("billing_type", "price"))
 _KEPT_OF = ", ".join(f"a.{name.strip()}" for name in _KEPT.split(","))
+_ROW = "cross join lateral (select * from actuals where id = g.item_id offset 0) a"
 
 # An item leaves for the ledger only under the claim that the invoice names, with the figures that were claimed: its
 # row is the proof that it is billed once. What finds no such row is not posted, and is named (design §5.1).
+# Every row is looked up by its key, from the batch (docs/decisions/0037): between two that a planner believes to be
+# one row, it joins each with each.
 POST = f"""
 with d as (
   select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[],
@@ -15,32 +18,33 @@ with d as (
                        $11::numeric[], $12::numeric[], $13::numeric[], $14::numeric[], $15::text[], $16::bool[])
     d (invoice_id, detail_id, item_id, claim_id, reversal_id, billed_id,
        was_quantity, was_price, was_amount, was_type, quantity, price, amount, tax, billing_type, edited)),
+leaving as materialized (
+  select d.* from d cross join lateral (
+    select from items i
+    where i.id = d.item_id and i.claim_id = d.claim_id and i.billing_status = 'on_invoice' and i.source = 'backlog'
+      and i.quantity = d.was_quantity and i.price = d.was_price and i.amount = d.was_amount
+      and i.billing_type = d.was_type
+    for update) i),
 gone as (
-  delete from items i using d
-  where i.id = d.item_id and i.claim_id = d.claim_id and i.billing_status = 'on_invoice' and i.source = 'backlog'
-    and i.quantity = d.was_quantity and i.price = d.was_price and i.amount = d.was_amount
-    and i.billing_type = d.was_type
-  returning i.id, d.*),
+  delete from items where id = any(array(select item_id from leaving))),
 posted as (
-  update actuals a set billing_status = case when gone.edited then 'canceled' else 'posted' end,
-                       adjustment = case when gone.edited then 'adjusted' end
-  from gone where a.id = gone.id
-  returning a.*),
+  update actuals set billing_status = 'posted' where id = any(array(select item_id from leaving where not edited))),
+adjusted as (
+  update actuals set billing_status = 'canceled', adjustment = 'adjusted'
+  where id = any(array(select item_id from leaving where edited))),
 reversed as (
   insert into actuals (id, type, cause, accounting_date, posted_at, posted_by, quantity, amount, tax, reverses,
                        invoice_id, billing_status, adjustment, {COPIED})
   select g.reversal_id, a.type, 'confirm', p.accounting_date, $17, p.confirmed_by, -a.quantity, -a.amount, -a.tax,
-         a.id, g.invoice_id, a.billing_status, 'unadjustable', {_OF}
-  from posted a join gone g on g.id = a.id join postings p on p.invoice_id = g.invoice_id
-  returning id),
+         a.id, g.invoice_id, case when g.edited then 'canceled' else 'posted' end, 'unadjustable', {_OF}
+  from leaving g join postings p on p.invoice_id = g.invoice_id {_ROW}),
 billed as (
   insert into actuals (id, type, cause, accounting_date, posted_at, posted_by, quantity, price, amount, tax,
                        billing_type, replaces, invoice_id, invoice_detail_id, billing_status, {_KEPT})
   select g.billed_id, 'billed_sales', 'confirm', p.accounting_date, $17, p.confirmed_by, g.quantity, g.price, g.amount,
          g.tax, g.billing_type, a.id, g.invoice_id, g.detail_id, 'posted', {_KEPT_OF}
-  from posted a join gone g on g.id = a.id join postings p on p.invoice_id = g.invoice_id
-  returning id)
-select gone.detail_id, gone.reversal_id, gone.billed_id from gone
+  from leaving g join postings p on p.invoice_id = g.invoice_id {_ROW})
+select detail_id, reversal_id, billed_id from leaving
 """
 
 # Together with its detail or not at all: alone it would bill hours that are still open.
@@ -56,7 +60,8 @@ join postings p on p.invoice_id = d.invoice_id
 join actuals b on b.invoice_detail_id = d.parent_id and b.type = 'billed_sales' and b.reverses is null
   and b.invoice_id = d.invoice_id
 join actuals a on a.id = b.replaces
-where not exists (select from actuals x where x.invoice_detail_id = d.detail_id and x.type = 'billed_sales')
+where not exists (
+  select from actuals x where x.invoice_detail_id = d.detail_id and x.type = 'billed_sales' and x.reverses is null)
 returning invoice_detail_id, id
 """
 
@@ -97,7 +102,8 @@ from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text
      project, task, resource, role, category, product, description, external_description)
 join postings p on p.invoice_id = d.invoice_id join contracts c on c.id = p.contract_id
 join contract_lines l on l.id = d.line_id and l.contract_id = p.contract_id
-where not exists (select from actuals x where x.invoice_detail_id = d.detail_id and x.type = 'billed_sales')
+where not exists (
+  select from actuals x where x.invoice_detail_id = d.detail_id and x.type = 'billed_sales' and x.reverses is null)
 returning invoice_detail_id, id
 """
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from billing_backlog.backlog.queries import fix_targets, matching
-from billing_backlog.backlog.service import NEXT_TARGETS
+from billing_backlog.backlog.service import NEXT_TARGETS, STATES
 from billing_backlog.billing_types import queries
 from billing_backlog.billing_types.rules import refusal, tax_of
 from billing_backlog.billing_types.schemas import SetBillingTypeIn
@@ -39,7 +39,7 @@ async def set_billing_type(
     wanted = list(dict.fromkeys(ids))
     await lock_contracts(session, [row["contract_id"] for row in await fetch(session, queries.CONTRACTS, wanted)])
     unchanged, refused, changed = 0, [], []
-    for row in await fetch(session, queries.STATES, wanted):
+    for row in await fetch(session, STATES, wanted, "backlog"):
         why = refusal(row["billing_status"])
         if why is not None:
             refused.append(Refusal(id=row["id"], reason=why[0], detail=why[1] + _where(row)))

@@ -5,6 +5,7 @@ from billing_backlog.ledger.service import COPIED
 _OF = ", ".join(f"a.{name.strip()}" for name in COPIED.split(","))
 _KEPT = ", ".join(name.strip() for name in COPIED.split(",") if name.strip() not in ("billing_type", "price"))
 _KEPT_OF = ", ".join(f"a.{name.strip()}" for name in _KEPT.split(","))
+_ROW = "cross join lateral (select * from actuals where id = o.actual_id offset 0) a"
 
 # The original must be billed, not reversed, and with the figures that the corrective was made from: then, and only
 # then, reversing it takes back exactly what the customer was shown. The reversal carries the corrective's detail.
@@ -15,30 +16,29 @@ with d as (
                        $10::numeric[], $11::numeric[], $12::numeric[], $13::numeric[], $14::text[])
     d (invoice_id, detail_id, original_id, reversal_id, billed_id,
        was_quantity, was_price, was_amount, was_tax, quantity, price, amount, tax, billing_type)),
-originals as (
-  select a.id as actual_id, d.* from d
-  join actuals a on a.invoice_detail_id = d.original_id and a.type = 'billed_sales' and a.reverses is null
-  join postings p on p.invoice_id = d.invoice_id and p.contract_id = a.contract_id
-  where a.quantity = d.was_quantity and a.price = d.was_price and a.amount = d.was_amount and a.tax = d.was_tax
-    and not exists (select from actuals r where r.reverses = a.id)),
+originals as materialized (
+  select d.*, a.id as actual_id from d cross join lateral (
+    select a.id from actuals a join postings p on p.invoice_id = d.invoice_id and p.contract_id = a.contract_id
+    where a.invoice_detail_id = d.original_id and a.type = 'billed_sales' and a.reverses is null
+      and a.quantity = d.was_quantity and a.price = d.was_price and a.amount = d.was_amount and a.tax = d.was_tax
+      and not exists (select from actuals r where r.reverses = a.id)
+    offset 0) a),
 adjusted as (
-  update actuals a set adjustment = 'adjusted' from originals o where a.id = o.actual_id returning a.*),
+  update actuals set adjustment = 'adjusted' where id = any(array(select actual_id from originals))),
 reversed as (
   insert into actuals (id, type, cause, accounting_date, posted_at, posted_by, quantity, amount, tax, reverses,
                        invoice_id, invoice_detail_id, billing_status, adjustment, {COPIED})
   select o.reversal_id, a.type, 'correct', p.accounting_date, $15, p.confirmed_by, -a.quantity, -a.amount, -a.tax,
          a.id, o.invoice_id, o.detail_id, 'canceled', 'unadjustable', {_OF}
-  from adjusted a join originals o on o.actual_id = a.id join postings p on p.invoice_id = o.invoice_id
-  returning id),
+  from originals o join postings p on p.invoice_id = o.invoice_id {_ROW}),
 billed as (
   insert into actuals (id, type, cause, accounting_date, posted_at, posted_by, quantity, price, amount, tax,
                        billing_type, replaces, invoice_id, invoice_detail_id, billing_status, {_KEPT})
   select o.billed_id, 'billed_sales', 'correct', p.accounting_date, $15, p.confirmed_by, o.quantity, o.price, o.amount,
          o.tax, o.billing_type, a.id, o.invoice_id, o.detail_id, 'posted', {_KEPT_OF}
-  from adjusted a join originals o on o.actual_id = a.id join postings p on p.invoice_id = o.invoice_id
-  where o.quantity > 0
-  returning id)
-select o.detail_id, o.reversal_id, case when o.quantity > 0 then o.billed_id end as billed_id from originals o
+  from originals o join postings p on p.invoice_id = o.invoice_id {_ROW}
+  where o.quantity > 0)
+select detail_id, reversal_id, case when quantity > 0 then billed_id end as billed_id from originals
 """
 
 # Credited in full, it is the same one again. A closed contract gets nothing back that it could never bill.

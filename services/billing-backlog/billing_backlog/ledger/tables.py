@@ -26,6 +26,7 @@ class Actual(Base, table=True):
         Index("actuals_journal_line_id_idx", "journal_line_id", postgresql_where=text("journal_line_id is not null")),
         Index("actuals_item_id_idx", "item_id", postgresql_where=text("item_id is not null")),
         Index("actuals_invoice_id_idx", "invoice_id", postgresql_where=text("invoice_id is not null")),
+        Index("actuals_reversal_key", "reverses", unique=True, postgresql_where=text("reverses is not null")),
         Index(
             "actuals_billed_detail_key",
             "invoice_detail_id",
@@ -67,7 +68,7 @@ class Actual(Base, table=True):
     item_id: UUID | None = Field(default=None, sa_column=Column(Uuid))
     invoice_id: UUID | None = Field(default=None, sa_column=Column(Uuid))
     invoice_detail_id: UUID | None = Field(default=None, sa_column=Column(Uuid))
-    reverses: UUID | None = Field(default=None, sa_column=Column(Uuid, unique=True))
+    reverses: UUID | None = Field(default=None, sa_column=Column(Uuid))
     replaces: UUID | None = Field(default=None, sa_column=Column(Uuid))
     billing_status: str | None = Field(default=None, sa_column=Column(Text))
     adjustment: str | None = Field(default=None, sa_column=Column(Text))

@@ -87,7 +87,7 @@ class Part:
 
     def up_to_date(self, environment: Mapping[str, str]) -> bool:
         """Whether it runs, with just this environment. One that was told other addresses must be started again."""
-        return self.running is not None and self._facts().get("told") == _fingerprint(environment)
+        return self.running is not None and self._facts().get("told") == fingerprint(environment)
 
     def start(self, environment: Mapping[str, str], taken: frozenset[int]) -> None:
         """Start it on the port it had, or its usual one, or a free one that is not in `taken`."""
@@ -95,7 +95,7 @@ class Part:
         patience = PORT_SECONDS if self.port else 0.0
         port = free_port(self.port or USUAL_PORTS[self.name], taken=taken, patience=patience)
         self._facts_file.parent.mkdir(parents=True, exist_ok=True)
-        self._facts_file.write_text(json.dumps({"port": port, "told": _fingerprint(environment)}))
+        self._facts_file.write_text(json.dumps({"port": port, "told": fingerprint(environment)}))
         variable = "PROFORMA_PORT" if self.kind == "api" else "PROFORMA_WORKER_PORT"
         self._pid_file.write(
             spawn(
@@ -220,7 +220,7 @@ def prepare(world: World) -> None:
     run_all(commands, world.folder / "logs")
 
 
-def _fingerprint(environment: Mapping[str, str]) -> str:
+def fingerprint(environment: Mapping[str, str]) -> str:
     """Tells environments apart without keeping the passwords that are in them. Includes what the caller set."""
     ours = {name: value for name, value in os.environ.items() if name.startswith("PROFORMA_")}
     return hashlib.sha256(json.dumps({**ours, **environment}, sort_keys=True).encode()).hexdigest()

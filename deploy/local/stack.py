@@ -24,6 +24,7 @@ from local.services import (
     PortTaken,
     World,
     all_parts,
+    fingerprint,
     prepare,
     stop_parts,
     wait_until_ready,
@@ -111,11 +112,11 @@ class Stack:
         return found | {part.name: part.running for part in self.parts}
 
     def _settled(self) -> bool:
-        """Whether everything runs, with the addresses asked for, and says that it is ready."""
+        """Whether everything runs, with the addresses and settings asked for, and says that it is ready."""
         if not self.file.exists() or not all(self.running().values()):
             return False
         told = json.loads(self.file.read_text())
-        same = told["given"] == [self.given_postgres, self.given_kafka]
+        same = [told["given"], told.get("settings")] == [[self.given_postgres, self.given_kafka], fingerprint({})]
         return same and all(part.ready() for part in self.parts)
 
     def _start_kafka(self) -> str:
@@ -162,6 +163,7 @@ class Stack:
             "databases": {service: database.url for service, database in world.databases.items()},
             "pids": {name: running.pid for name, running in self.running().items() if running},
             "given": [self.given_postgres, self.given_kafka],
+            "settings": fingerprint({}),
         }
         fresh = self.file.with_suffix(".new")
         fresh.touch(mode=0o600)

@@ -102,7 +102,6 @@ def test_other_settings_start_the_services_again(
 ) -> None:
     before = _facts(stack)["pids"]
     monkeypatch.setenv("PROFORMA_LOG_LEVEL", "DEBUG")
-    _part(stack, "invoicing-api").kill()
     make_stack().up()
     after = _facts(stack)["pids"]
     assert before["postgres"] == after["postgres"]

@@ -19,6 +19,7 @@ from tests.conftest import MakeRuntime
 from tests.scheduler.calendars import TODAY, Line
 from tests.support.events import deliver, outbox_of
 from tests.support.rows import change
+from tests.support.statements import written_down
 
 TOMORROW = TODAY + timedelta(days=1)
 
@@ -35,7 +36,7 @@ class Watched:
         """As the database's own."""
         async with self._database.transaction() as session:
             connection = await driver(session)
-            with connection.query_logger(lambda record: self.statements.append(record.query)):
+            with written_down(connection, self.statements):
                 yield session
 
 

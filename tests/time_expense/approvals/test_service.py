@@ -15,6 +15,7 @@ from proforma.events.time_expense import EntriesApproved
 from tests.conftest import MakeApi
 from tests.support.api import Api
 from tests.support.events import outbox_of
+from tests.support.statements import written_down
 from tests.time_expense.work import ANY, ENTRIES, body, made, person, pm, submitted
 from time_expense.approvals import service
 from time_expense.approvals.service import Action
@@ -86,7 +87,7 @@ async def test_a_thousand_are_approved_in_a_handful_of_statements(client: Api) -
     statements: list[str] = []
     async with client.runtime.database.transaction() as session:
         connection = await driver(session)
-        with connection.query_logger(lambda record: statements.append(record.query)):
+        with written_down(connection, statements):
             done = await service.move_many(session, as_manager(client), Action("approve"), ids)
     assert (done.changed, done.unchanged, done.refused) == (1000, 0, [])
     assert len(statements) <= 5, statements

@@ -14,6 +14,7 @@ from tests.conftest import MakeApi
 from tests.support.api import Api
 from tests.support.events import deliver, outbox_of
 from tests.support.rows import locks_awaited
+from tests.support.statements import written_down
 from tests.time_expense.approvals.transitions import WAYS, answer, answered, brought, questions
 from tests.time_expense.imports.files import csv_of, entries_of, imported
 from tests.time_expense.work import ANY, ENTRIES, person, pm, submitted
@@ -224,7 +225,7 @@ async def test_a_thousand_questions_and_their_answers_take_a_handful_of_statemen
     async with client.runtime.database.transaction() as session:
         connection = await driver(session)
         await fetch(session, "select 1 from entries order by id for update")
-        with connection.query_logger(lambda record: statements.append(record.query)):
+        with written_down(connection, statements):
             await service.ask(session, client.runtime.context("pm"), [UUID(one) for one in ids], "x")
     assert len(statements) <= 3, statements
     asked = [sent.body for sent in await outbox_of(client.runtime) if "cancellation" in sent.type]
@@ -235,7 +236,7 @@ async def test_a_thousand_questions_and_their_answers_take_a_handful_of_statemen
     statements.clear()
     async with client.runtime.database.transaction() as session:
         connection = await driver(session)
-        with connection.query_logger(lambda record: statements.append(record.query)):
+        with written_down(connection, statements):
             await service.answered(session, client.runtime.context(), answers)
     assert len(statements) <= 3, statements
     listed = (await pm(client).get(f"{ENTRIES}?limit=1000")).json()["items"]

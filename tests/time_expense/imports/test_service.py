@@ -18,6 +18,7 @@ from proforma.jobs import Job, JobRunner, Step
 from tests.conftest import MakeApi
 from tests.support.api import Api
 from tests.support.rows import locks_awaited
+from tests.support.statements import written_down
 from tests.time_expense.imports.files import (
     csv_of,
     entries_of,
@@ -158,7 +159,7 @@ async def test_a_thousand_rows_take_a_handful_of_statements(api: MakeApi) -> Non
     class Counting(Import):
         async def step(self, session: AsyncSession, context: Context, job: Job) -> Step:
             connection = await driver(session)
-            with connection.query_logger(lambda record: statements.append(record.query)):
+            with written_down(connection, statements):
                 return await super().step(session, context, job)
 
     answer = await send(client, csv_of(*numbered(999, quantity="7.00")), "approved")

@@ -6,16 +6,24 @@ from typing import Any
 
 from asyncpg import introspection
 
-# A connection asks once what a type is, for which a test would be counted or not, by who had the connection before it.
-_OF_TYPES = {introspection.INTRO_LOOKUP_TYPES, introspection.INTRO_LOOKUP_TYPES_13, introspection.TYPE_BY_NAME}
+from proforma.known import STATE
+
+# What a connection asks once, or every few seconds: counted, it would be a matter of who had the connection before.
+_NOW_AND_THEN = {
+    introspection.INTRO_LOOKUP_TYPES,
+    introspection.INTRO_LOOKUP_TYPES_13,
+    introspection.TYPE_BY_NAME,
+    STATE,
+}
+_BESIDE_TYPES = "current_setting('jit')"
 
 
 @contextmanager
 def written_down(connection: Any, statements: list[str]) -> Iterator[None]:
-    """Appends every statement of the block, but for asyncpg's own questions about types."""
+    """Appends every statement of the block, but for questions about types and whether the database is known."""
 
     def write(record: Any) -> None:
-        if record.query not in _OF_TYPES:
+        if record.query not in _NOW_AND_THEN and _BESIDE_TYPES not in record.query:
             statements.append(record.query)
 
     with connection.query_logger(write):

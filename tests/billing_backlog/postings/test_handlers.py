@@ -88,6 +88,21 @@ async def test_what_does_not_match_blocks_visibly_and_the_rest_posts(runtime: Ru
     assert await violations(runtime) == []
 
 
+async def test_of_two_details_of_one_item_one_is_billed_and_one_blocks(runtime: Runtime) -> None:
+    (chunk,) = await drafted(runtime, 1)
+    (detail,) = chunk.details
+    twin = detail.model_copy(update={"detail_id": new_id()})
+    totals = chunk.totals.model_copy(update={"count": 2})
+    await deliver(runtime, HANDLERS, chunk.model_copy(update={"details": [detail, twin], "totals": totals}))
+    assert (await answers(runtime))[0][0] == "blocked"
+    billed = await rows(runtime, "select invoice_detail_id from actuals where type = 'billed_sales'")
+    blocked = await rows(runtime, "select detail_id from posting_blocked")
+    assert len(billed) == len(blocked) == 1
+    assert {billed[0]["invoice_detail_id"], blocked[0]["detail_id"]} == {detail.detail_id, twin.detail_id}
+    assert await items(runtime) == []
+    assert await violations(runtime) == []
+
+
 async def test_other_figures_than_claimed_block(runtime: Runtime) -> None:
     (chunk,) = await drafted(runtime, 1)
     detail = chunk.details[0]

@@ -9,8 +9,8 @@ _ROW = "cross join lateral (select * from actuals where id = g.item_id offset 0)
 
 # An item leaves for the ledger only under the claim that the invoice names, with the figures that were claimed: its
 # row is the proof that it is billed once. What finds no such row is not posted, and is named (design §5.1).
-# Every row is looked up by its key, from the batch (docs/decisions/0037): between two that a planner believes to be
-# one row, it joins each with each.
+# Every row is looked up by its key, from the batch (docs/decisions/0037), so an item that two details name is found
+# twice: one of them bills it, the other one is named.
 POST = f"""
 with d as (
   select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[],
@@ -19,12 +19,13 @@ with d as (
     d (invoice_id, detail_id, item_id, claim_id, reversal_id, billed_id,
        was_quantity, was_price, was_amount, was_type, quantity, price, amount, tax, billing_type, edited)),
 leaving as materialized (
-  select d.* from d cross join lateral (
+  select distinct on (d.item_id) d.* from d cross join lateral (
     select from items i
     where i.id = d.item_id and i.claim_id = d.claim_id and i.billing_status = 'on_invoice' and i.source = 'backlog'
       and i.quantity = d.was_quantity and i.price = d.was_price and i.amount = d.was_amount
       and i.billing_type = d.was_type
-    for update) i),
+    for update) i
+  order by d.item_id, d.detail_id),
 gone as (
   delete from items where id = any(array(select item_id from leaving))),
 posted as (
